@@ -1,0 +1,103 @@
+/**
+ * Every failure that a caller can see. Codes are stable, messages are free, causes stay in the process.
+ *
+ * A code answers two questions once, here: what gRPC status an OTLP client gets for it, and whether it should send the
+ * same again. OTLP clients drop what was answered INTERNAL or UNKNOWN, so trouble that passes is UNAVAILABLE, always
+ * with RetryInfo (OTLP specification, "Failures" and "OTLP/gRPC Throttling"). Bad input is a code; a broken invariant
+ * of our own is an `AssertionError`, which stops the process: safe, since only what is on disk was acknowledged.
+ */
+import { status } from "@grpc/grpc-js";
+
+const codes = {
+  invalid_request: {
+    status: status.INVALID_ARGUMENT,
+    retryable: false,
+    meaning: "the bytes are no OTLP logs request, or break a limit that no later try can meet",
+  },
+  request_too_large: {
+    status: status.INVALID_ARGUMENT,
+    retryable: false,
+    meaning: "the request is larger, deeper or holds more records than a limit allows: send smaller batches",
+  },
+  journal_full: {
+    status: status.UNAVAILABLE,
+    retryable: true,
+    meaning: "the journal, or the disk it is on, is full: space comes back as logs are delivered",
+  },
+  overloaded: {
+    status: status.UNAVAILABLE,
+    retryable: true,
+    meaning: "more requests are being written or held than the limits on memory allow",
+  },
+  shutting_down: {
+    status: status.UNAVAILABLE,
+    retryable: true,
+    meaning: "the collector is stopping: another replica, or this one after its start, takes it",
+  },
+  journal_io: {
+    status: status.UNAVAILABLE,
+    retryable: true,
+    meaning: "the disk refused a write: nothing was acknowledged, and a new segment is tried",
+  },
+  internal: {
+    status: status.UNAVAILABLE,
+    retryable: true,
+    meaning: "a failure nobody foresaw; the cause is in the collector's own log",
+  },
+  config_invalid: {
+    status: status.FAILED_PRECONDITION,
+    retryable: false,
+    meaning: "the configuration can't be used: every problem is named, nothing was started",
+  },
+  journal_locked: {
+    status: status.FAILED_PRECONDITION,
+    retryable: false,
+    meaning: "another process has the journal open: two would corrupt it",
+  },
+  journal_unusable: {
+    status: status.FAILED_PRECONDITION,
+    retryable: false,
+    meaning: "the journal's folder can't be opened, or was written by a newer version",
+  },
+} as const satisfies Record<string, { status: status; retryable: boolean; meaning: string }>;
+
+export type ErrorCode = keyof typeof codes;
+
+/** The table, for the reference page and for tests. */
+export const ERROR_CODES: Readonly<Record<ErrorCode, { status: status; retryable: boolean; meaning: string }>> = codes;
+
+export class CollectorError extends Error {
+  override readonly name = "CollectorError";
+  readonly code: ErrorCode;
+  /** How long the sender should wait, where something better than the default is known. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  get retryable(): boolean {
+    return codes[this.code].retryable;
+  }
+
+  get status(): status {
+    return codes[this.code].status;
+  }
+
+  /** Anything that is not ours yet becomes `internal`: its message stays in the process, as the cause. */
+  static from(reason: unknown): CollectorError {
+    if (reason instanceof CollectorError) return reason;
+    return new CollectorError("internal", "the collector could not take this now; send it again", { cause: reason });
+  }
+}
+
+/** A broken invariant of our own. Nobody catches it: the process stops, and a restart reads what is on disk. */
+export class AssertionError extends Error {
+  override readonly name = "AssertionError";
+}
+
+export function assert(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new AssertionError(message);
+}

@@ -1,0 +1,41 @@
+/**
+ * `bun run generate`: types of the .proto files, by proto-loader's own generator, into proto/gen.
+ * `generated.test.ts` fails when what is committed there is stale.
+ */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dir, "../..");
+
+/** The files that services and error details are loaded from; what they import comes with them. */
+const SOURCES = [
+  "opentelemetry/proto/collector/logs/v1/logs_service.proto",
+  "google/rpc/status.proto",
+  "grpc/health/v1/health.proto",
+];
+
+/** Writes the types below `outDirectory`, which is emptied first. Throws with the generator's words when it fails. */
+export function generateTypes(outDirectory: string): void {
+  rmSync(outDirectory, { recursive: true, force: true });
+  const run = Bun.spawnSync({
+    cmd: [
+      process.execPath,
+      join(ROOT, "node_modules/@grpc/proto-loader/build/bin/proto-loader-gen-types.js"),
+      "--longs=String",
+      "--enums=Number",
+      "--bytes=Buffer",
+      "--oneofs",
+      "--grpcLib=@grpc/grpc-js",
+      "--importFileExtension=.ts",
+      "--includeDirs=proto",
+      `--outDir=${outDirectory}`,
+      ...SOURCES,
+    ],
+    cwd: ROOT,
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  if (run.exitCode !== 0) throw new Error(`proto-loader-gen-types failed: ${run.stderr.toString()}`);
+}
+
+if (import.meta.main) generateTypes(join(ROOT, "proto/gen"));

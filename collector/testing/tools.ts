@@ -1,0 +1,57 @@
+/**
+ * Programs that some tests need and npm does not carry. `bun run test` installs them from Debian where it may (root and
+ * apt-get); where it may not, such a test is registered under a name that says what is missing, and with
+ * STANDPIPE_TOOLS_REQUIRED=1 (continuous integration) it fails.
+ */
+import { test } from "bun:test";
+
+/** Each tool: the command that proves it is there, and the Debian package that brings it. */
+export const TOOLS = {
+  strace: { probe: ["strace", "-V"], package: "strace" },
+  h2load: { probe: ["h2load", "--version"], package: "nghttp2-client" },
+  grpcio: { probe: ["/usr/bin/python3", "-c", "import grpc"], package: "python3-grpcio" },
+  node: { probe: ["node", "--version"], package: "nodejs" },
+  tmpfs: {
+    probe: [
+      "sh",
+      "-c",
+      'd=$(mktemp -d) && mount -t tmpfs -o size=64k none "$d" && umount "$d"; r=$?; rmdir "$d"; exit $r',
+    ],
+  },
+} as const satisfies Record<string, { probe: readonly string[]; package?: string }>;
+
+export type Tool = keyof typeof TOOLS;
+
+const found = new Map<Tool, boolean>();
+
+/** Whether a tool can be used here. Asked once per process. */
+export function hasTool(tool: Tool): boolean {
+  let answer = found.get(tool);
+  if (answer === undefined) {
+    try {
+      answer = Bun.spawnSync({ cmd: [...TOOLS[tool].probe], stdout: "ignore", stderr: "ignore" }).exitCode === 0;
+    } catch {
+      answer = false;
+    }
+    found.set(tool, answer);
+  }
+  return answer;
+}
+
+/** A test that needs tools from outside npm. `timeoutMs` is the test's own limit. */
+export function testWith(
+  tools: readonly Tool[],
+  name: string,
+  body: () => Promise<void> | void,
+  timeoutMs?: number,
+): void {
+  const missing = tools.filter((tool) => !hasTool(tool));
+  if (missing.length === 0) {
+    test(name, body, timeoutMs);
+    return;
+  }
+  const required = process.env.STANDPIPE_TOOLS_REQUIRED === "1";
+  test(`NOT RUN, missing ${missing.join(" and ")}: ${name}`, () => {
+    if (required) throw new Error(`missing on this machine: ${missing.join(", ")}`);
+  });
+}

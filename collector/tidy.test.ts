@@ -1,0 +1,66 @@
+import { expect, test } from "bun:test";
+import { dirname, join, normalize } from "node:path";
+import { Glob } from "bun";
+
+const ROOT = join(import.meta.dir, "..");
+const LINES_MAX = 400;
+
+/**
+ * One direction of imports: a file may import from its own layer and from those before it in its row.
+ * `*` is any file that lies directly in the folder and has no layer of its own.
+ */
+const ROWS: Record<string, readonly string[]> = {
+  collector: ["*", "otlp", "journal", "delivery", "ingest", "admin", "collector.ts", "main.ts", "testing", "bench"],
+  "deploy/local": ["*", "demo"],
+  "clients/sdk": ["*", "examples"],
+};
+
+/** Trees that stand apart: a client must not know the collector, nor the local Firehose either of them. */
+const FOREIGN_ALLOWED: Record<string, readonly string[]> = {
+  collector: [],
+  "deploy/local": [],
+  "clients/sdk": [],
+};
+
+/** The demo and whole-system tests and benches put all trees together. */
+const SEES_ALL = [/^deploy\/local\/demo/, /^collector\/(testing|bench)\//];
+
+function treeOf(path: string): string | undefined {
+  return Object.keys(ROWS).find((tree) => path.startsWith(`${tree}/`));
+}
+
+function layerOf(tree: string, path: string): number {
+  const row = ROWS[tree] ?? [];
+  const [head = ""] = path.slice(tree.length + 1).split("/");
+  const own = row.findIndex((layer) => layer === head || layer === head.replace(/\.ts$/, ""));
+  if (own >= 0) return own;
+  return head.endsWith(".ts") ? row.indexOf("*") : -1;
+}
+
+test("tidy: imports point one way, trees stand apart, files stay small", async () => {
+  const problems: string[] = [];
+  for await (const path of new Glob("{collector,clients,deploy}/**/*.ts").scan(ROOT)) {
+    if (path.includes("node_modules")) continue;
+    const source = await Bun.file(join(ROOT, path)).text();
+    if (source.split("\n").length > LINES_MAX + 1) problems.push(`${path}: over ${LINES_MAX} lines`);
+    const tree = treeOf(path);
+    if (tree === undefined) {
+      problems.push(`${path}: in no known tree`);
+      continue;
+    }
+    if (layerOf(tree, path) === -1) problems.push(`${path}: in no known folder`);
+    if (path.endsWith(".test.ts")) continue;
+    for (const [, target = ""] of source.matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)) {
+      const to = normalize(join(dirname(path), target));
+      const targetTree = treeOf(to);
+      if (to.startsWith("proto/gen/") || to === "package.json") continue;
+      if (targetTree !== tree) {
+        const allowed = SEES_ALL.some((rule) => rule.test(path)) || FOREIGN_ALLOWED[tree]?.includes(targetTree ?? "");
+        if (!allowed) problems.push(`${path}: must not import ${target} of another tree`);
+      } else if (layerOf(tree, to) > layerOf(tree, path)) {
+        problems.push(`${path}: must not import ${target} of a later layer`);
+      }
+    }
+  }
+  expect(problems).toEqual([]);
+});
