@@ -1,0 +1,177 @@
+/**
+ * From the journal to the outbox: reads what the ledger says is open, from the cursor on, has it transcoded, and packs
+ * the lines. Runs ahead of delivery by no more than the outbox holds; each ordinal is read once in the life of the process.
+ *
+ * A record that is not full waits for more lines until `packDelayMsMax` has passed since its first line was read, and
+ * longer while others wait to be sent before it: closing it early would not bring it out earlier, and small records are
+ * billed as if they were not small.
+ */
+import type { Clock, Random } from "../clock.ts";
+import { assert } from "../errors.ts";
+import type { Commit, JournalReader, QuarantineEntry, RouteLedger } from "../journal/port.ts";
+import type { Log } from "../log.ts";
+import type { Outbox } from "./outbox.ts";
+import { type Lines, type PackedRecord, Packer } from "./pack.ts";
+import { untilDone } from "./until-done.ts";
+
+/** What delivery needs of `Transcoder` in otlp/. */
+export interface LineSource {
+  /**
+   * The log records of `request` with index in [from, to) as lines of JSON; `first` is the ordinal of index 0.
+   * What it returns is overwritten by the next call.
+   */
+  transcode(request: Uint8Array, first: bigint, from: number, to: number): Lines;
+}
+
+/** `extractRecord` of otlp/: one log record alone, as a request with its resource and scope. */
+export type ExtractRecord = (request: Uint8Array, index: number) => Uint8Array;
+
+export interface ReadAheadOptions {
+  readonly journal: JournalReader;
+  readonly ledger: RouteLedger;
+  readonly outbox: Outbox;
+  readonly transcoder: LineSource;
+  readonly extractRecord: ExtractRecord;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly recordBytesMax: number;
+  readonly packDelayMsMax: number;
+  /** Bytes that the next record should aim at; it follows the rate. */
+  readonly recordBytesTarget: () => number;
+}
+
+export class ReadAhead {
+  readonly #options: ReadAheadOptions;
+  readonly #packer: Packer;
+  #openedMs = 0;
+  #quarantined = 0;
+
+  constructor(options: ReadAheadOptions) {
+    this.#options = options;
+    this.#packer = new Packer({ recordBytesMax: options.recordBytesMax });
+  }
+
+  /** Log records put into quarantine, or lost to damage, before they reached the outbox. */
+  get quarantined(): number {
+    return this.#quarantined;
+  }
+
+  /** Reads until `signal` is aborted. What is open then stays in the journal. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { journal, ledger } = this.#options;
+    let position = ledger.cursor;
+    while (!signal.aborted) {
+      if (position >= journal.head) {
+        await this.#waitAtHead(position, signal);
+        continue;
+      }
+      const from = position;
+      const item = await untilDone("reading the journal", () => journal.read(from), { ...this.#options, signal });
+      if (item === undefined) continue;
+      const end = item.kind === "damage" ? item.end : item.first + BigInt(item.records);
+      assert(end > position, "the journal gave what was read before");
+      for (const range of ledger.openRanges(position, end)) {
+        if (signal.aborted) return;
+        if (item.kind === "damage") this.#passOver(range.first, range.end, item.reason);
+        else await this.#take(item, range.first, range.end, signal);
+      }
+      position = end;
+    }
+  }
+
+  #passOver(first: bigint, end: bigint, reason: string): void {
+    const { ledger, log } = this.#options;
+    const records = Number(end - first);
+    ledger.finish(first, end, { delivered: 0, filtered: 0, quarantined: records });
+    this.#quarantined += records;
+    log.error(
+      { first: String(first), end: String(end), records, reason },
+      "log records can't be read from the journal any more; their segment was set aside",
+    );
+  }
+
+  async #take(commit: Commit, first: bigint, end: bigint, signal: AbortSignal): Promise<void> {
+    const { transcoder } = this.#options;
+    const from = Number(first - commit.first);
+    const to = Number(end - commit.first);
+    let lines: Lines;
+    try {
+      lines = transcoder.transcode(commit.request, commit.first, from, to);
+    } catch (error) {
+      if (to - from > 1) {
+        // One of them is at fault: the others go on.
+        for (let ordinal = first; ordinal < end && !signal.aborted; ordinal++) {
+          await this.#take(commit, ordinal, ordinal + 1n, signal);
+        }
+      } else {
+        const message = error instanceof Error ? error.message : String(error);
+        await this.#quarantine(commit, first, "transcode_failed", message, signal);
+      }
+      return;
+    }
+    assert(lines.count === to - from, "the transcoder gave another number of lines than it was asked for");
+    if (this.#packer.openBytes === 0) this.#openedMs = this.#options.clock.monotonicMs();
+    for (const packed of this.#packer.add(lines, first, this.#options.recordBytesTarget)) {
+      if (packed.kind === "record") {
+        if (!(await this.#push(packed.record, signal))) return;
+      } else {
+        const message = `the line has ${packed.bytes} bytes, and a Firehose record at most ${this.#options.recordBytesMax}`;
+        await this.#quarantine(commit, packed.ordinal, "line_too_large", message, signal);
+        if (signal.aborted) return;
+      }
+      this.#openedMs = this.#options.clock.monotonicMs();
+    }
+  }
+
+  /** Hands the record over as soon as there is room. False when the signal came first. */
+  async #push(record: PackedRecord, signal: AbortSignal): Promise<boolean> {
+    const { outbox } = this.#options;
+    while (!signal.aborted && !outbox.fits(record.bytes.length)) await outbox.room.wait(signal);
+    if (signal.aborted) return false;
+    outbox.add(record);
+    return true;
+  }
+
+  async #quarantine(
+    commit: Commit,
+    ordinal: bigint,
+    reason: string,
+    message: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { ledger, clock, log, extractRecord } = this.#options;
+    const put = async (): Promise<QuarantineEntry> => {
+      const request = extractRecord(commit.request, Number(ordinal - commit.first));
+      const entry = { ordinal, reason, message, atMs: clock.nowMs(), request };
+      await ledger.quarantine(entry);
+      return entry;
+    };
+    const entry = await untilDone("writing to quarantine", put, { ...this.#options, signal });
+    if (entry === undefined) return;
+    this.#quarantined += 1;
+    log.error({ ordinal: String(ordinal), reason, message }, "a log record went into quarantine");
+  }
+
+  /** Everything is read: waits for more, and meanwhile closes the open record when its time has come. */
+  async #waitAtHead(position: bigint, signal: AbortSignal): Promise<void> {
+    const { journal, clock, outbox, packDelayMsMax } = this.#options;
+    if (this.#packer.openBytes === 0) {
+      await journal.waitForHead(position, signal);
+      return;
+    }
+    const leftMs = this.#openedMs + packDelayMsMax - clock.monotonicMs();
+    if (leftMs <= 0 && outbox.caughtUp) {
+      const record = this.#packer.close();
+      if (record !== undefined) await this.#push(record, signal);
+      return;
+    }
+    const until = new AbortController();
+    const stop = (): void => until.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    const due = leftMs > 0 ? clock.sleep(leftMs, until.signal) : outbox.room.wait(until.signal);
+    await Promise.race([journal.waitForHead(position, until.signal), due]);
+    until.abort();
+    signal.removeEventListener("abort", stop);
+  }
+}

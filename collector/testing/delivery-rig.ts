@@ -1,0 +1,85 @@
+/** Everything around a Delivery, in memory and on a virtual clock, for its tests. */
+import type { Random } from "../clock.ts";
+import { Delivery, type DeliveryLimits, type Sink } from "../delivery/delivery.ts";
+import { Pacer, type Quota } from "../delivery/pacer.ts";
+import { type Log, silentLog } from "../log.ts";
+import { extractLine, LineTranscoder, MemoryJournal, MemoryLedger } from "./memory-journal.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+export interface Rig {
+  readonly clock: VirtualClock;
+  readonly journal: MemoryJournal;
+  readonly ledger: MemoryLedger;
+  readonly transcoder: LineTranscoder;
+  readonly pacer: Pacer;
+  readonly delivery: Delivery;
+}
+
+/** Small enough that a few hundred lines fill everything. */
+export const SMALL_LIMITS: Partial<DeliveryLimits> = {
+  recordBytesMax: 200,
+  callBytesMax: 800,
+  callRecordsMax: 4,
+  readAheadBytesMax: 20_000,
+};
+
+export const WIDE_QUOTA: Quota = { bytesPerSecond: 1e9, recordsPerSecond: 1e6, requestsPerSecond: 1e6 };
+
+/** A delivery that is not started yet. */
+export function createRig(
+  sink: (clock: VirtualClock) => Sink,
+  options: {
+    limits?: Partial<DeliveryLimits>;
+    quota?: Quota;
+    random?: Random;
+    log?: Log;
+    /** To go on after a restart. */
+    clock?: VirtualClock;
+    journal?: MemoryJournal;
+    ledger?: MemoryLedger;
+  } = {},
+): Rig {
+  const clock = options.clock ?? new VirtualClock();
+  const journal = options.journal ?? new MemoryJournal();
+  const ledger = options.ledger ?? new MemoryLedger();
+  const transcoder = new LineTranscoder();
+  const pacer = new Pacer({ clock, quota: options.quota ?? WIDE_QUOTA });
+  const delivery = new Delivery({
+    journal,
+    ledger,
+    sink: sink(clock),
+    transcoder,
+    extractRecord: extractLine,
+    pacer,
+    clock,
+    random: options.random ?? (() => 0.5),
+    log: options.log ?? silentLog,
+    limits: { ...SMALL_LIMITS, ...options.limits },
+  });
+  return { clock, journal, ledger, transcoder, pacer, delivery };
+}
+
+/** Log lines as objects, for tests of what the operator is told. */
+export function recordingLog(create: (stream: { write(line: string): void }) => Log): {
+  log: Log;
+  lines: { level: number; msg: string; [key: string]: unknown }[];
+} {
+  const lines: { level: number; msg: string; [key: string]: unknown }[] = [];
+  return { log: create({ write: (line) => void lines.push(JSON.parse(line)) }), lines };
+}
+
+/** Numbered lines, each different, `length` bytes with the newline. */
+export function numberedLines(first: number, count: number, length = 40): string[] {
+  return Array.from({ length: count }, (_, index) => `line ${first + index} `.padEnd(length - 1, "."));
+}
+
+/** Moves time on in steps of `stepMs` until `done`, for at most `limitMs`. Says whether it came to that. */
+export async function advanceUntil(
+  clock: VirtualClock,
+  done: () => boolean,
+  limitMs: number,
+  stepMs = 50,
+): Promise<boolean> {
+  for (let passedMs = 0; passedMs < limitMs && !done(); passedMs += stepMs) await clock.advance(stepMs);
+  return done();
+}
