@@ -1,0 +1,217 @@
+/**
+ * The server that OTLP clients talk to: LogsService, health and reflection on one port.
+ *
+ * A call's way in: reception.ts (is it its turn to be read?) -> export.ts (scan, admit, append, answer) -> boundary.ts
+ * when it fails. Connections are closed after `connectionAgeMsMax`, give or take a tenth, with a GOAWAY and time to
+ * finish, so that clients come back through the balancer and find new replicas.
+ */
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import { ReflectionService } from "@grpc/reflection";
+import { type Clock, type Random, systemClock } from "../clock.ts";
+import { type AssertionError, assert } from "../errors.ts";
+import type { Appender } from "../journal/port.ts";
+import { type Log, silentLog } from "../log.ts";
+import type { ScanLimits } from "../otlp/scan.ts";
+import { ADMISSION_LIMITS_DEFAULT, Admission, type AdmissionLimits, type Caller, CallerGone } from "./admission.ts";
+import { answerFailure } from "./boundary.ts";
+import { createCounters, type IngestCounters } from "./counters.ts";
+import { createExport } from "./export.ts";
+import { createHealth } from "./health.ts";
+import { HEALTH_SERVICE, LOGS_SERVICE, loadProtocol } from "./protocol.ts";
+import { createReception, ReceptionGate } from "./reception.ts";
+
+export interface IngestOptions {
+  readonly appender: Appender;
+  /** Where to listen, `host:port`; port 0 lets the system choose. */
+  readonly address: string;
+  readonly scanLimits: ScanLimits;
+  /** @default ADMISSION_LIMITS_DEFAULT */
+  readonly admissionLimits?: AdmissionLimits;
+  /** Bytes of one request, unpacked. @default 4 MiB, what gRPC clients expect */
+  readonly requestBytesMax?: number;
+  /** Export calls that are read into memory at once. @default 16: 64 MiB at worst, twice that if all are gzipped */
+  readonly receivingCallsMax?: number;
+  /** How long a call may take to arrive while others wait to be read. @default 10 s */
+  readonly receiveMsMax?: number;
+  /** How old a connection gets. @default 5 minutes */
+  readonly connectionAgeMsMax?: number;
+  /** How long its open calls may take after that. @default 30 s, longer than the deadline of common SDKs */
+  readonly connectionAgeGraceMs?: number;
+  /** A connection that is silent this long is asked whether it is alive. @default 60 s */
+  readonly keepaliveMs?: number;
+  /** How long it may take to answer that. @default 20 s */
+  readonly keepaliveTimeoutMs?: number;
+  /** Open calls of one connection; what is beyond waits at the client. @default 256 */
+  readonly concurrentStreamsMax?: number;
+  /** How often a watcher of health is looked after. @default 1 s */
+  readonly healthPollMs?: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: Log;
+  /** Gets a broken invariant after its client was answered. @default throws it where nothing catches it */
+  readonly onBug?: (bug: AssertionError) => void;
+}
+
+/** The counters, and what is going on now. */
+export interface IngestSnapshot extends Readonly<IngestCounters> {
+  readonly inFlightBytes: number;
+  readonly heldCalls: number;
+  readonly heldBytes: number;
+  /** Calls that ever had to wait. */
+  readonly heldTotal: number;
+  readonly receivingCalls: number;
+  /** Calls that wait to be read. */
+  readonly unreadCalls: number;
+}
+
+export interface IngestServer {
+  /** Listens. Resolves with the port; rejects with what the system said, for example EADDRINUSE. */
+  start(): Promise<number>;
+  /**
+   * Stops: health says NOT_SERVING, held calls are refused with `shutting_down`, no new connection is taken, open ones
+   * get a GOAWAY, and calls under way are finished. What is still open after `deadlineMs` is cut off.
+   */
+  drain(deadlineMs: number): Promise<void>;
+  snapshot(): IngestSnapshot;
+}
+
+const MIB = 1024 * 1024;
+
+/** Unforeseen failures are logged at most this often: one per request would fill the disk that the journal needs. */
+const UNFORESEEN_LOG_MS = 10_000;
+
+export function createIngestServer(options: IngestOptions): IngestServer {
+  const {
+    appender,
+    address,
+    scanLimits,
+    admissionLimits = ADMISSION_LIMITS_DEFAULT,
+    requestBytesMax = 4 * MIB,
+    receivingCallsMax = 16,
+    receiveMsMax = 10_000,
+    connectionAgeMsMax = 300_000,
+    connectionAgeGraceMs = 30_000,
+    keepaliveMs = 60_000,
+    keepaliveTimeoutMs = 20_000,
+    concurrentStreamsMax = 256,
+    healthPollMs = 1_000,
+    clock = systemClock,
+    random = Math.random,
+    log = silentLog,
+    onBug = stopTheProcess,
+  } = options;
+  assert(requestBytesMax <= admissionLimits.inFlightBytesMax, "the largest request fits in flight");
+  assert(requestBytesMax <= admissionLimits.heldBytesMax, "the largest request can be held");
+  assert(receivingCallsMax >= 1, "at least one call can be received");
+
+  const protocol = loadProtocol();
+  const counters = createCounters();
+  const admission = new Admission(appender, admissionLimits, clock);
+  const receptionLimits = { requestBytesMax, receivingCallsMax, receiveMsMax };
+  const gate = new ReceptionGate(receptionLimits, clock);
+  const health = createHealth(() => admission.acceptsWrites(), clock, healthPollMs);
+  const exportLogs = createExport({ appender, admission, limits: scanLimits, counters });
+  let lastLoggedAtMs = Number.NEGATIVE_INFINITY;
+
+  const logUnforeseen = (cause: unknown): void => {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - lastLoggedAtMs < UNFORESEEN_LOG_MS) return;
+    lastLoggedAtMs = nowMs;
+    log.error({ err: cause, failures: counters.refused.internal }, "export failed in a way nobody foresaw");
+  };
+
+  const handleExport = (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>): void => {
+    counters.calls++;
+    exportLogs(call.request, callerOf(call)).then(
+      (response) => {
+        if (call.cancelled) counters.goneWhileWritten++;
+        answer(null, response);
+      },
+      (reason: unknown) => {
+        if (reason instanceof CallerGone) {
+          counters.goneWhileHeld++;
+          return;
+        }
+        answerFailure(
+          reason,
+          random,
+          (failure, error) => {
+            counters.refused[error.code]++;
+            if (error.code === "internal") logUnforeseen(reason);
+            answer(failure);
+          },
+          onBug,
+        );
+      },
+    );
+  };
+
+  const server = new Server({
+    interceptors: [createReception(protocol.exportPath, receptionLimits, gate, counters, random)],
+    "grpc.max_receive_message_length": requestBytesMax,
+    "grpc.max_connection_age_ms": connectionAgeMsMax,
+    "grpc.max_connection_age_grace_ms": connectionAgeGraceMs,
+    "grpc.keepalive_time_ms": keepaliveMs,
+    "grpc.keepalive_timeout_ms": keepaliveTimeoutMs,
+    "grpc.max_concurrent_streams": concurrentStreamsMax,
+    // forceShutdown() only knows the connections that channelz keeps account of. It costs too little to measure.
+    "grpc.enable_channelz": 1,
+  });
+  server.addService(protocol.logs, { Export: handleExport });
+  server.addService(protocol.health, health.handlers);
+  new ReflectionService(protocol.packages, { services: [LOGS_SERVICE, HEALTH_SERVICE] }).addToServer(server);
+
+  return {
+    start: () =>
+      new Promise((resolve, reject) => {
+        server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+          if (error === null) resolve(port);
+          else reject(error);
+        });
+      }),
+    drain: async (deadlineMs) => {
+      health.drain();
+      admission.drain();
+      const finished = new AbortController();
+      const closed = new Promise<void>((resolve) => {
+        server.tryShutdown(() => {
+          finished.abort();
+          resolve();
+        });
+      });
+      void clock.sleep(deadlineMs, finished.signal).then(() => {
+        if (!finished.signal.aborted) server.forceShutdown();
+      });
+      await closed;
+    },
+    snapshot: () => ({
+      ...counters,
+      refused: { ...counters.refused },
+      inFlightBytes: admission.inFlightBytes,
+      heldCalls: admission.heldCalls,
+      heldBytes: admission.heldBytes,
+      heldTotal: admission.heldTotal,
+      receivingCalls: gate.receiving,
+      unreadCalls: gate.waiting,
+    }),
+  };
+}
+
+/** grpc-js emits "cancelled" after every call; admission listens only while a call is held, so it means the client. */
+function callerOf(call: ServerUnaryCall<Buffer, Buffer>): Caller {
+  return {
+    deadlineAtMs: Number(call.getDeadline()),
+    get cancelled() {
+      return call.cancelled;
+    },
+    onCancelled: (listener) => {
+      call.once("cancelled", listener);
+    },
+  };
+}
+
+function stopTheProcess(bug: AssertionError): void {
+  setImmediate(() => {
+    throw bug;
+  });
+}
