@@ -32,7 +32,7 @@ import { type Call, Outbox } from "./outbox.ts";
 import { classify, classifyRecord, type RecordAnswer, type Verdict } from "./outcome.ts";
 import type { Pacer } from "./pacer.ts";
 import { callBytesTarget, type PackedRecord, recordBytesTarget } from "./pack.ts";
-import { type ExtractRecord, type LineSource, ReadAhead } from "./read-ahead.ts";
+import { type ExtractRecord, type LineSource, quarantineEntry, ReadAhead } from "./read-ahead.ts";
 import { type Ticket, Trouble, type TroubleLimits } from "./trouble.ts";
 import { untilDone } from "./until-done.ts";
 
@@ -338,8 +338,8 @@ export class Delivery {
       const commit = await journal.read(line.first);
       // Its segment was set aside since it was read ahead: after a restart the whole range is told as damage.
       if (commit?.kind !== "commit") throw new Error("the journal can't read the log record again");
-      const request = extractRecord(commit.request, Number(line.first - commit.first));
-      await ledger.quarantine({ ordinal: line.first, reason: "refused", message, atMs: clock.nowMs(), request });
+      const why = { reason: "refused", message, atMs: clock.nowMs() };
+      await ledger.quarantine(quarantineEntry(commit, line.first, why, extractRecord));
       return true;
     };
     const options = { ...this.#options, log: this.#log, signal: this.#halt.signal };

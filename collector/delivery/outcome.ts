@@ -112,7 +112,7 @@ function ruleFor(name: string, message: string, status: number | undefined): Rul
   }
   // A clock that is minutes off: the SDK sets it by the answer, and the next call is right.
   if (name === "InvalidSignatureException" && /signature (expired|not yet current)/i.test(message)) return passing;
-  const rule = Object.hasOwn(byName, name) ? byName[name] : undefined;
+  const rule = ruleByName(name);
   if (rule !== undefined) return rule;
   if (status === 429) return throttle;
   if (status === 401 || status === 403) return hold(CHECK_CREDENTIALS);
@@ -121,9 +121,13 @@ function ruleFor(name: string, message: string, status: number | undefined): Rul
 
 /** What the failure of one record within an answer means. Firehose documents two codes; an unknown one is tried again. */
 export function classifyRecord(answer: NonNullable<RecordAnswer>): Verdict {
-  const rule =
-    answer.code === "ServiceUnavailableException" || byName[answer.code]?.kind === "throttle" ? throttle : passing;
+  const rule = ruleByName(answer.code)?.kind === "throttle" ? throttle : passing;
   return { ...rule, code: answer.code, message: answer.message };
+}
+
+/** A name comes from outside: it may be one that every object has. */
+function ruleByName(name: string): Rule | undefined {
+  return Object.hasOwn(byName, name) ? byName[name] : undefined;
 }
 
 /** Whether fresh credentials may help: asked before the next call is signed. */

@@ -17,8 +17,8 @@ import { untilDone } from "./until-done.ts";
 /** What delivery needs of `Transcoder` in otlp/. */
 export interface LineSource {
   /**
-   * The log records of `request` with index in [from, to) as lines of JSON; `first` is the ordinal of index 0.
-   * What it returns is overwritten by the next call.
+   * The log records of `request` with index in [from, to) as lines of JSON, or as many of them, at least one, as it does
+   * at a time; `first` is the ordinal of index 0. What it returns is overwritten by the next call.
    */
   transcode(request: Uint8Array, first: bigint, from: number, to: number): Lines;
 }
@@ -91,46 +91,59 @@ export class ReadAhead {
     );
   }
 
+  /** Transcodes and packs [first, end) of a commit, in as many pieces as the transcoder makes of it. */
   async #take(commit: Commit, first: bigint, end: bigint, signal: AbortSignal): Promise<void> {
-    const { transcoder } = this.#options;
-    const from = Number(first - commit.first);
-    const to = Number(end - commit.first);
-    let lines: Lines;
-    try {
-      lines = transcoder.transcode(commit.request, commit.first, from, to);
-    } catch (error) {
-      if (to - from > 1) {
-        // One of them is at fault: the others go on.
-        for (let ordinal = first; ordinal < end && !signal.aborted; ordinal++) {
-          await this.#take(commit, ordinal, ordinal + 1n, signal);
-        }
-      } else {
-        const message = error instanceof Error ? error.message : String(error);
-        await this.#quarantine(commit, first, "transcode_failed", message, signal);
+    let next = first;
+    while (next < end && !signal.aborted) {
+      const from = Number(next - commit.first);
+      const to = Number(end - commit.first);
+      let lines: Lines;
+      try {
+        lines = this.#options.transcoder.transcode(commit.request, commit.first, from, to);
+      } catch (error) {
+        await this.#takeEach(commit, next, end, error, signal);
+        return;
       }
-      return;
-    }
-    assert(lines.count === to - from, "the transcoder gave another number of lines than it was asked for");
-    if (this.#packer.openBytes === 0) this.#openedMs = this.#options.clock.monotonicMs();
-    for (const packed of this.#packer.add(lines, first, this.#options.recordBytesTarget)) {
-      if (packed.kind === "record") {
-        if (!(await this.#push(packed.record, signal))) return;
-      } else {
-        const message = `the line has ${packed.bytes} bytes, and a Firehose record at most ${this.#options.recordBytesMax}`;
-        await this.#quarantine(commit, packed.ordinal, "line_too_large", message, signal);
-        if (signal.aborted) return;
-      }
-      this.#openedMs = this.#options.clock.monotonicMs();
+      assert(lines.count > 0 && lines.count <= to - from, "the transcoder gave lines that it was not asked for");
+      if (!(await this.#pack(commit, lines, next, signal))) return;
+      next += BigInt(lines.count);
     }
   }
 
-  /** Hands the record over as soon as there is room. False when the signal came first. */
-  async #push(record: PackedRecord, signal: AbortSignal): Promise<boolean> {
+  /** One of the log records in [first, end) could not be transcoded: it goes into quarantine, the others go on. */
+  async #takeEach(commit: Commit, first: bigint, end: bigint, error: unknown, signal: AbortSignal): Promise<void> {
+    if (end - first === 1n) {
+      const message = error instanceof Error ? error.message : String(error);
+      await this.#quarantine(commit, first, "transcode_failed", message, signal);
+      return;
+    }
+    for (let ordinal = first; ordinal < end && !signal.aborted; ordinal++) {
+      await this.#take(commit, ordinal, ordinal + 1n, signal);
+    }
+  }
+
+  /** Packs lines, the first of which has ordinal `first`. False when the signal came before all were packed. */
+  async #pack(commit: Commit, lines: Lines, first: bigint, signal: AbortSignal): Promise<boolean> {
+    const { clock, recordBytesMax, recordBytesTarget } = this.#options;
+    if (this.#packer.openBytes === 0) this.#openedMs = clock.monotonicMs();
+    for (const packed of this.#packer.add(lines, first, recordBytesTarget)) {
+      if (packed.kind === "record") {
+        await this.#push(packed.record, signal);
+      } else {
+        const message = `the line has ${packed.bytes} bytes, and a Firehose record at most ${recordBytesMax}`;
+        await this.#quarantine(commit, packed.ordinal, "line_too_large", message, signal);
+      }
+      if (signal.aborted) return false;
+      this.#openedMs = clock.monotonicMs();
+    }
+    return true;
+  }
+
+  /** Hands the record over as soon as there is room; not at all when the signal comes first. */
+  async #push(record: PackedRecord, signal: AbortSignal): Promise<void> {
     const { outbox } = this.#options;
     while (!signal.aborted && !outbox.fits(record.bytes.length)) await outbox.room.wait(signal);
-    if (signal.aborted) return false;
-    outbox.add(record);
-    return true;
+    if (!signal.aborted) outbox.add(record);
   }
 
   async #quarantine(
@@ -141,14 +154,13 @@ export class ReadAhead {
     signal: AbortSignal,
   ): Promise<void> {
     const { ledger, clock, log, extractRecord } = this.#options;
-    const put = async (): Promise<QuarantineEntry> => {
-      const request = extractRecord(commit.request, Number(ordinal - commit.first));
-      const entry = { ordinal, reason, message, atMs: clock.nowMs(), request };
+    const entry = quarantineEntry(commit, ordinal, { reason, message, atMs: clock.nowMs() }, extractRecord);
+    const put = async (): Promise<true> => {
       await ledger.quarantine(entry);
-      return entry;
+      return true;
     };
-    const entry = await untilDone("writing to quarantine", put, { ...this.#options, signal });
-    if (entry === undefined) return;
+    const done = await untilDone("writing to quarantine", put, { ...this.#options, signal });
+    if (done === undefined) return;
     this.#quarantined += 1;
     log.error({ ordinal: String(ordinal), reason, message }, "a log record went into quarantine");
   }
@@ -173,5 +185,21 @@ export class ReadAhead {
     await Promise.race([journal.waitForHead(position, until.signal), due]);
     until.abort();
     signal.removeEventListener("abort", stop);
+  }
+}
+
+/** The log record alone; where it can't even be cut out, the request that it is in, so that nothing is lost. */
+export function quarantineEntry(
+  commit: Commit,
+  ordinal: bigint,
+  why: Pick<QuarantineEntry, "reason" | "message" | "atMs">,
+  extractRecord: ExtractRecord,
+): QuarantineEntry {
+  const index = Number(ordinal - commit.first);
+  try {
+    return { ordinal, ...why, request: extractRecord(commit.request, index) };
+  } catch (error) {
+    const message = `${why.message}; it is log record ${index} of this request, and can't be cut out of it: ${error}`;
+    return { ordinal, ...why, message, request: commit.request.slice() };
   }
 }
