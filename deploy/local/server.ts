@@ -63,6 +63,8 @@ export async function startLocalFirehose(options: LocalFirehoseOptions): Promise
       // An answer may be late on purpose: no clock but the client's ends a call.
       idleTimeout: 0,
       development: false,
+      // Told, since without development mode Bun lets two programs share a port in silence.
+      reusePort: false,
       fetch: (request) => respond(service, request, random, stopping.signal),
     });
   } catch (reason) {
