@@ -223,7 +223,7 @@ export class FaultPlan {
     return {
       latencyMs: hits
         .filter((fault) => fault.kind === "latency")
-        .reduce((sum, { ms, jitterMs }) => sum + ms + this.#random() * jitterMs, 0),
+        .reduce((sum, { ms, jitterMs }) => sum + ms + (jitterMs > 0 ? this.#random() * jitterMs : 0), 0),
       frontError: error("front"),
       streamError: error("stream"),
       poisonMarkers: hits.filter((fault) => fault.kind === "poison").map(({ marker }) => Buffer.from(marker)),
