@@ -1,0 +1,91 @@
+import { expect, test } from "bun:test";
+import { CommitQueue } from "./commit.ts";
+
+/** A queue whose writes wait until the test lets them end. */
+function heldQueue(commitBytesMax: number) {
+  const writes: { request: Uint8Array; records: number; end: (failure?: Error) => void }[] = [];
+  let head = 100n;
+  const queue = new CommitQueue(commitBytesMax, (request, records) => {
+    const { promise, resolve, reject } = Promise.withResolvers<bigint>();
+    const first = head;
+    writes.push({
+      request,
+      records,
+      end: (failure) => {
+        if (failure) return reject(failure);
+        head += BigInt(records);
+        resolve(first);
+      },
+    });
+    return promise;
+  });
+  return { queue, writes };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("requests that arrive during a write become the next one, laid end to end, each told its own first ordinal", async () => {
+  const { queue, writes } = heldQueue(1_000);
+  const first = queue.append(Buffer.from("a"), 1);
+  await turn();
+  const others = [queue.append(Buffer.from("bb"), 2), queue.append(Buffer.from("ccc"), 3)];
+  await turn();
+  expect(writes).toHaveLength(1);
+  writes[0]?.end();
+  await turn();
+  expect(writes).toHaveLength(2);
+  expect(Buffer.from(writes[1]?.request ?? []).toString()).toBe("bbccc");
+  expect(writes[1]?.records).toBe(5);
+  writes[1]?.end();
+  expect(await Promise.all([first, ...others])).toEqual([100n, 101n, 103n]);
+  expect(queue.pendingBytes).toBe(0);
+});
+
+test("a write holds at most its bytes, a larger request goes alone, and order is kept", async () => {
+  const { queue, writes } = heldQueue(10);
+  const sizes = [1, 4, 4, 4, 25, 6, 5];
+  const ordinals = sizes.map((size, index) => queue.append(new Uint8Array(size).fill(index), 1));
+  for (let index = 0; index < 5; index++) {
+    await turn();
+    writes[index]?.end();
+  }
+  expect(await Promise.all(ordinals)).toEqual(sizes.map((_, index) => 100n + BigInt(index)));
+  expect(writes.map(({ request }) => request.byteLength)).toEqual([9, 4, 25, 6, 5]);
+});
+
+test("a failed write fails its own requests, and the next group is tried all the same", async () => {
+  const { queue, writes } = heldQueue(1_000);
+  const lost = queue.append(Buffer.from("a"), 1).catch((reason: unknown) => reason);
+  await turn();
+  const kept = queue.append(Buffer.from("b"), 1);
+  writes[0]?.end(new Error("no"));
+  await turn();
+  writes[1]?.end();
+  expect(String(await lost)).toBe("Error: no");
+  expect(await kept).toBe(100n);
+});
+
+test("drain waits for all that was appended before", async () => {
+  const { queue, writes } = heldQueue(1);
+  const appended = [queue.append(Buffer.from("a"), 1), queue.append(Buffer.from("b"), 1)];
+  let drained = false;
+  const draining = queue.drain().then(() => {
+    drained = true;
+  });
+  await turn();
+  writes[0]?.end();
+  await turn();
+  expect(drained).toBe(false);
+  writes[1]?.end();
+  await draining;
+  expect(await Promise.all(appended)).toEqual([100n, 101n]);
+});
+
+test("one append after the other is written, each as soon as the one before it is acknowledged", async () => {
+  let head = 0n;
+  const queue = new CommitQueue(1_000, async (_, records) => {
+    head += BigInt(records);
+    return head - BigInt(records);
+  });
+  for (let number = 0n; number < 100n; number++) expect(await queue.append(new Uint8Array(1), 1)).toBe(number);
+});

@@ -1,0 +1,84 @@
+/**
+ * Group commit: requests that arrive while a write is under way wait together and become the next one. Two serialised
+ * requests laid end to end are one valid request (repeated fields merge), so a group is simply their bytes in a row.
+ *
+ * One write at a time, since LevelDB gives no order between parallel ones; no timer, since the write itself is the wait.
+ */
+
+/** One request of a group, and who waits for it. */
+interface Waiting {
+  readonly request: Uint8Array;
+  readonly records: number;
+  readonly resolve: (ordinal: bigint) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+export class CommitQueue {
+  readonly #commitBytesMax: number;
+  readonly #write: (request: Uint8Array, records: number) => Promise<bigint>;
+  #waiting: Waiting[] = [];
+  #writing: Promise<void> | undefined;
+  #pendingBytes = 0;
+
+  /**
+   * `write` makes one synced write and resolves with the ordinal of its first record. `commitBytesMax` bounds a group;
+   * a single request larger than that goes alone.
+   */
+  constructor(commitBytesMax: number, write: (request: Uint8Array, records: number) => Promise<bigint>) {
+    this.#commitBytesMax = commitBytesMax;
+    this.#write = write;
+  }
+
+  /** Bytes waiting or being written. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  /** Resolves with the ordinal of the request's first record, after its write; rejects as that did. */
+  append(request: Uint8Array, records: number): Promise<bigint> {
+    return new Promise((resolve, reject) => {
+      this.#pendingBytes += request.byteLength;
+      this.#waiting.push({ request, records, resolve, reject });
+      this.#writing ??= this.#run();
+    });
+  }
+
+  /** Resolves when nothing waits any more. */
+  async drain(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  async #run(): Promise<void> {
+    // Whoever called in the same turn of the event loop is let in first.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const group = this.#takeGroup();
+      const records = group.reduce((sum, each) => sum + each.records, 0);
+      const [only] = group;
+      const request = group.length === 1 && only ? only.request : Buffer.concat(group.map((each) => each.request));
+      try {
+        let ordinal = await this.#write(request, records);
+        for (const each of group) {
+          each.resolve(ordinal);
+          ordinal += BigInt(each.records);
+        }
+      } catch (reason) {
+        for (const each of group) each.reject(reason);
+      }
+      for (const each of group) this.#pendingBytes -= each.request.byteLength;
+    }
+    // In the same turn as the last look at the queue: whoever appends from now on starts the writer again.
+    this.#writing = undefined;
+  }
+
+  #takeGroup(): Waiting[] {
+    let bytes = 0;
+    let length = 0;
+    for (const { request } of this.#waiting) {
+      if (length > 0 && bytes + request.byteLength > this.#commitBytesMax) break;
+      bytes += request.byteLength;
+      length++;
+    }
+    return this.#waiting.splice(0, length);
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * Where a route stands on the number line: one row that is the route's whole state.
+ *
+ *    start ......... cursor | finished | open | finished | open ......... head
+ *
+ * All below the cursor is finished; beyond it lie a few finished ranges, kept so that a restart sends again only what was
+ * truly open. The counts of what lies below the cursor add up to cursor - start: that is the ledger, and it is checked
+ * whenever a row is read or written.
+ */
+import { assert, CollectorError } from "../errors.ts";
+import type { Meta } from "./meta.ts";
+import type { Counts, QuarantineEntry, RouteLedger } from "./port.ts";
+import { encodeQuarantine, quarantineKey } from "./quarantine.ts";
+
+interface Range {
+  first: bigint;
+  end: bigint;
+  delivered: bigint;
+  filtered: bigint;
+  quarantined: bigint;
+}
+
+/** The pure part: no disk, no time. */
+export class RouteState {
+  readonly start: bigint;
+  /** Counts of [start, cursor). */
+  #below: Range;
+  /** Finished beyond the cursor: in order, apart from each other and from the cursor. */
+  #beyond: Range[] = [];
+
+  constructor(start: bigint) {
+    this.start = start;
+    this.#below = { first: start, end: start, delivered: 0n, filtered: 0n, quarantined: 0n };
+  }
+
+  get cursor(): bigint {
+    return this.#below.end;
+  }
+
+  /** Just past the last ordinal that is finished. */
+  get furthest(): bigint {
+    return this.#beyond.at(-1)?.end ?? this.cursor;
+  }
+
+  get totals(): { delivered: bigint; filtered: bigint; quarantined: bigint } {
+    const { delivered, filtered, quarantined } = [this.#below, ...this.#beyond].reduce(joined);
+    return { delivered, filtered, quarantined };
+  }
+
+  openRanges(first: bigint, end: bigint): { first: bigint; end: bigint }[] {
+    const open: { first: bigint; end: bigint }[] = [];
+    let position = first > this.cursor ? first : this.cursor;
+    for (const range of this.#beyond) {
+      if (range.end <= position) continue;
+      if (range.first >= end) break;
+      if (range.first > position) open.push({ first: position, end: range.first });
+      position = range.end;
+    }
+    if (position < end) open.push({ first: position, end });
+    return open;
+  }
+
+  /** Asserts that the range was open and that the counts add up to it. */
+  finish(first: bigint, end: bigint, counts: Counts): void {
+    const range: Range = {
+      first,
+      end,
+      delivered: BigInt(counts.delivered),
+      filtered: BigInt(counts.filtered),
+      quarantined: BigInt(counts.quarantined),
+    };
+    assert(first < end && isBalanced(range), `counts of [${first}, ${end}) do not add up`);
+    let index = this.#beyond.length;
+    while (index > 0 && (this.#beyond[index - 1] as Range).first > first) index--;
+    const before = this.#beyond[index - 1] ?? this.#below;
+    const after = this.#beyond[index];
+    assert(
+      before.end <= first && (after === undefined || end <= after.first),
+      `[${first}, ${end}) was finished before`,
+    );
+    this.#beyond.splice(index, 0, range);
+    this.#join(index);
+  }
+
+  /** Puts neighbours that touch into one, and into the cursor what has reached it. */
+  #join(index: number): void {
+    for (const at of [index, index - 1]) {
+      const left = this.#beyond[at];
+      const right = this.#beyond[at + 1];
+      if (left && right && left.end === right.first) this.#beyond.splice(at, 2, joined(left, right));
+    }
+    const [next] = this.#beyond;
+    if (next?.first === this.cursor) {
+      this.#below = joined(this.#below, next);
+      this.#beyond.shift();
+    }
+  }
+
+  encode(): string {
+    assert(isBalanced(this.#below), "the ledger of a route is out of balance");
+    return JSON.stringify({ below: toRow(this.#below), beyond: this.#beyond.map(toRow) });
+  }
+
+  /** Throws CollectorError `journal_unusable` when the row does not add up. */
+  static decode(row: string): RouteState {
+    try {
+      const { below, beyond } = JSON.parse(row) as { below: string[]; beyond: string[][] };
+      const ranges = [below, ...beyond].map(fromRow);
+      const [first, ...rest] = ranges as [Range, ...Range[]];
+      const inOrder = ranges.every((range, index) => index === 0 || (ranges[index - 1] as Range).end < range.first);
+      if (!inOrder || !ranges.every(isBalanced)) throw new Error("the counts do not add up");
+      const state = new RouteState(first.first);
+      state.#below = first;
+      state.#beyond = rest;
+      return state;
+    } catch (cause) {
+      throw new CollectorError("journal_unusable", "the row of a route is damaged", { cause });
+    }
+  }
+}
+
+/** The key of a route's row in the meta database. */
+export const ROUTE_PREFIX = "route/";
+
+/** A route's state with its way to the disk. */
+export class Cursor implements RouteLedger {
+  readonly route: string;
+  readonly #state: RouteState;
+  readonly #meta: Meta;
+  readonly #onAdvance: () => void;
+  #cursorOnDisk: bigint;
+
+  /** `isNew`: nothing of it is on disk yet. `onAdvance` is told whenever a row has reached the disk. */
+  constructor(route: string, state: RouteState, isNew: boolean, meta: Meta, onAdvance: () => void) {
+    this.route = route;
+    this.#state = state;
+    this.#meta = meta;
+    this.#onAdvance = onAdvance;
+    this.#cursorOnDisk = isNew ? state.start : state.cursor;
+    if (isNew) this.#changed();
+  }
+
+  get cursor(): bigint {
+    return this.#state.cursor;
+  }
+
+  /** Where a crash would leave it: segments below may go. */
+  get cursorOnDisk(): bigint {
+    return this.#cursorOnDisk;
+  }
+
+  get start(): bigint {
+    return this.#state.start;
+  }
+
+  get totals(): { delivered: bigint; filtered: bigint; quarantined: bigint } {
+    return this.#state.totals;
+  }
+
+  /** Just past the last ordinal that is finished. */
+  get furthest(): bigint {
+    return this.#state.furthest;
+  }
+
+  openRanges(first: bigint, end: bigint): { first: bigint; end: bigint }[] {
+    return this.#state.openRanges(first, end);
+  }
+
+  finish(first: bigint, end: bigint, counts: Counts): void {
+    this.#state.finish(first, end, counts);
+    this.#changed();
+  }
+
+  async quarantine(entry: QuarantineEntry): Promise<void> {
+    this.#state.finish(entry.ordinal, entry.ordinal + 1n, { delivered: 0, filtered: 0, quarantined: 1 });
+    // The row and the entry are handed over in one turn of the event loop, so they are in one batch.
+    this.#changed();
+    await this.#meta.write([{ key: quarantineKey(this.route, entry.ordinal), value: encodeQuarantine(entry) }]);
+  }
+
+  flush(): Promise<void> {
+    return this.#meta.flush();
+  }
+
+  #changed(): void {
+    this.#meta.mark(`${ROUTE_PREFIX}${this.route}`, () => {
+      const { cursor } = this.#state;
+      return {
+        row: this.#state.encode(),
+        onDisk: () => {
+          this.#cursorOnDisk = cursor;
+          this.#onAdvance();
+        },
+      };
+    });
+  }
+}
+
+function isBalanced(range: Range): boolean {
+  return range.delivered + range.filtered + range.quarantined === range.end - range.first;
+}
+
+function joined(left: Range, right: Range): Range {
+  return {
+    first: left.first,
+    end: right.end,
+    delivered: left.delivered + right.delivered,
+    filtered: left.filtered + right.filtered,
+    quarantined: left.quarantined + right.quarantined,
+  };
+}
+
+function toRow(range: Range): string[] {
+  return [range.first, range.end, range.delivered, range.filtered, range.quarantined].map(String);
+}
+
+function fromRow(row: string[]): Range {
+  const [first, end, delivered, filtered, quarantined] = row.map(BigInt) as [bigint, bigint, bigint, bigint, bigint];
+  return { first, end, delivered, filtered, quarantined };
+}

@@ -1,0 +1,93 @@
+/**
+ * What one synced write holds: a header, then an ExportLogsServiceRequest, compressed where that made it smaller.
+ *
+ *    byte  0      version of this layout (1)
+ *          1      codec of the payload: 0 none, 1 zstd
+ *          2..3   0
+ *          4..7   log records            (uint32, little endian like all here)
+ *          8..11  bytes of the request   (uint32, before compression)
+ *         12..15  0
+ *         16..23  wall time of the write (float64, milliseconds since 1970)
+ *         24..31  XXH3 of payload, header (0..23) and key
+ *
+ * The sum is ours because LevelDB does not verify its own when it reads tables, and does not know the key's meaning.
+ */
+import { promisify } from "node:util";
+import { constants, zstdCompress, zstdDecompress } from "node:zlib";
+
+const VERSION = 1;
+const CODEC_NONE = 0;
+const CODEC_ZSTD = 1;
+export const ENTRY_HEADER_BYTES = 32;
+
+/** Below this a request does not get smaller worth the call. */
+const COMPRESS_BYTES_MIN = 512;
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+export type Compression = "none" | "zstd";
+
+export interface EntryFacts {
+  readonly records: number;
+  readonly committedAtMs: number;
+}
+
+/** The payload is compressed off the main thread; put the two parts together with `sealEntry` once the key is known. */
+export async function encodePayload(
+  request: Uint8Array,
+  compression: Compression,
+  level: number,
+): Promise<{ codec: number; payload: Uint8Array }> {
+  if (compression === "zstd" && request.byteLength >= COMPRESS_BYTES_MIN) {
+    const payload = await compress(request, { params: { [constants.ZSTD_c_compressionLevel]: level } });
+    if (payload.byteLength < request.byteLength) return { codec: CODEC_ZSTD, payload };
+  }
+  return { codec: CODEC_NONE, payload: request };
+}
+
+/** Header and payload as the value to write under `key`. */
+export function sealEntry(
+  key: Uint8Array,
+  { codec, payload }: { codec: number; payload: Uint8Array },
+  facts: EntryFacts & { readonly requestBytes: number },
+): Uint8Array {
+  const entry = new Uint8Array(ENTRY_HEADER_BYTES + payload.byteLength);
+  const view = new DataView(entry.buffer);
+  view.setUint8(0, VERSION);
+  view.setUint8(1, codec);
+  view.setUint32(4, facts.records, true);
+  view.setUint32(8, facts.requestBytes, true);
+  view.setFloat64(16, facts.committedAtMs, true);
+  entry.set(payload, ENTRY_HEADER_BYTES);
+  view.setBigUint64(24, checksum(key, entry), true);
+  return entry;
+}
+
+/** Records and time, without looking at the payload. Undefined when it is no entry. */
+export function peekEntry(entry: Uint8Array): EntryFacts | undefined {
+  if (entry.byteLength < ENTRY_HEADER_BYTES) return undefined;
+  const view = new DataView(entry.buffer, entry.byteOffset, entry.byteLength);
+  const records = view.getUint32(4, true);
+  if (view.getUint8(0) !== VERSION || records === 0) return undefined;
+  return { records, committedAtMs: view.getFloat64(16, true) };
+}
+
+/** The request as it was written. Undefined when the bytes are not what was written. */
+export async function openEntry(
+  key: Uint8Array,
+  entry: Uint8Array,
+): Promise<(EntryFacts & { request: Uint8Array }) | undefined> {
+  const facts = peekEntry(entry);
+  if (facts === undefined) return undefined;
+  const view = new DataView(entry.buffer, entry.byteOffset, entry.byteLength);
+  if (view.getBigUint64(24, true) !== checksum(key, entry)) return undefined;
+  const payload = entry.subarray(ENTRY_HEADER_BYTES);
+  const request = view.getUint8(1) === CODEC_ZSTD ? await decompress(payload) : payload;
+  return request.byteLength === view.getUint32(8, true) ? { ...facts, request } : undefined;
+}
+
+function checksum(key: Uint8Array, entry: Uint8Array): bigint {
+  const header = Bun.hash.xxHash3(entry.subarray(0, 24), Bun.hash.xxHash3(key));
+  return Bun.hash.xxHash3(entry.subarray(ENTRY_HEADER_BYTES), header);
+}

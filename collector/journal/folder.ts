@@ -1,0 +1,50 @@
+/** What the journal does to folders: make them last, measure them, keep a copy before something rewrites them. */
+import { copyFile, link, mkdir, open, readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+/** Makes the folder's entries (new, renamed and removed names) last through a power cut. */
+export async function syncFolder(directory: string): Promise<void> {
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Bytes of all files directly in the folder; 0 when it is not there. */
+export async function folderBytes(directory: string): Promise<number> {
+  let bytes = 0;
+  for (const name of await readdir(directory).catch(() => [])) {
+    bytes += await stat(join(directory, name)).then(
+      (found) => found.size,
+      () => 0,
+    );
+  }
+  return bytes;
+}
+
+/**
+ * Keeps a database's folder as it is now below another name. LevelDB replaces its logs and tables and never changes one
+ * in place, so those are only linked (no bytes are copied, where the file system has hard links); the rest is small.
+ */
+export async function keepCopy(from: string, to: string): Promise<void> {
+  await rm(to, { recursive: true, force: true });
+  await mkdir(to, { recursive: true });
+  for (const name of await readdir(from)) {
+    const source = join(from, name);
+    const target = join(to, name);
+    const replacedNeverChanged = /\.(log|ldb|sst)$/.test(name);
+    if (replacedNeverChanged && (await tryLink(source, target))) continue;
+    await copyFile(source, target);
+  }
+}
+
+async function tryLink(source: string, target: string): Promise<boolean> {
+  try {
+    await link(source, target);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Opens the meta database and reads who this journal is. A damaged one is kept aside and mended; where its identity is
+ * gone, the journal gets a new name, since ordinals that were used before must not be given out again under the old one.
+ */
+import { mkdir, rename } from "node:fs/promises";
+import { join } from "node:path";
+import type { Random } from "../clock.ts";
+import { CollectorError } from "../errors.ts";
+import { ROUTE_PREFIX, RouteState } from "./cursors.ts";
+import { keepCopy } from "./folder.ts";
+import { Meta, type MetaOptions } from "./meta.ts";
+import { highest } from "./ordinal.ts";
+import { StoreError } from "./store.ts";
+
+/** The layout that this code writes; it reads none that is newer. */
+const FORMAT = 1;
+
+const IDENTITY_KEY = "identity";
+const COLLECTOR_ID_LENGTH = 8;
+/** Digits and letters that can't be taken for one another. */
+const COLLECTOR_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+
+const ROUTES_MAX = 10_000;
+
+/** The row that says how far the journal had come when rows were last written. */
+export const HEAD_KEY = "head";
+
+export interface OpenedMeta {
+  readonly meta: Meta;
+  readonly collectorId: string;
+  /** The head was here, or further: what was accepted below must be found. */
+  readonly headAtLeast: bigint;
+  readonly routes: Map<string, RouteState>;
+}
+
+/** Rejects with CollectorError `journal_unusable`, where starting would forget or harm something. */
+export async function openMeta(
+  options: MetaOptions & { readonly damagedDirectory: string; readonly random: Random },
+): Promise<OpenedMeta> {
+  const meta = await openOrMend(options);
+  try {
+    const collectorId = await readIdentity(meta, options);
+    const routes = new Map<string, RouteState>();
+    for (const { key, value } of await meta.entries(ROUTE_PREFIX, ROUTES_MAX)) {
+      routes.set(key.slice(ROUTE_PREFIX.length), RouteState.decode(Buffer.from(value).toString()));
+    }
+    const [head] = await meta.entries(HEAD_KEY, 1);
+    const known = head === undefined ? 0n : BigInt(Buffer.from(head.value).toString());
+    const furthest = [...routes.values()].map((state) => state.furthest);
+    return { meta, collectorId, routes, headAtLeast: highest([known, ...furthest]) };
+  } catch (reason) {
+    await meta.close();
+    throw reason;
+  }
+}
+
+async function openOrMend(options: MetaOptions & { damagedDirectory: string }): Promise<Meta> {
+  const { directory, damagedDirectory, driver, clock, log } = options;
+  try {
+    return await Meta.open(options);
+  } catch (reason) {
+    if (!(reason instanceof StoreError) || reason.kind !== "damaged") {
+      throw new CollectorError("journal_unusable", `can't open ${directory}: ${String(reason)}`, { cause: reason });
+    }
+    const kept = join(damagedDirectory, `meta-${clock.nowMs()}`);
+    await mkdir(damagedDirectory, { recursive: true });
+    await keepCopy(directory, `${kept}.part`);
+    await rename(`${kept}.part`, kept);
+    await driver.repair(directory);
+    log.error(
+      { directory, kept, reason: reason.message },
+      "the journal's bookkeeping was damaged and has been mended: some logs may be sent twice, none is lost",
+    );
+    return await Meta.open(options);
+  }
+}
+
+async function readIdentity(meta: Meta, { directory, random }: { directory: string; random: Random }): Promise<string> {
+  const [row] = await meta.entries(IDENTITY_KEY, 1);
+  if (row === undefined) {
+    const letters = Array.from({ length: COLLECTOR_ID_LENGTH }, () => {
+      return COLLECTOR_ID_ALPHABET[Math.floor(random() * COLLECTOR_ID_ALPHABET.length)];
+    });
+    const collectorId = letters.join("");
+    await meta.write([{ key: IDENTITY_KEY, value: Buffer.from(JSON.stringify({ format: FORMAT, collectorId })) }]);
+    return collectorId;
+  }
+  const { format, collectorId } = JSON.parse(Buffer.from(row.value).toString()) as {
+    format: number;
+    collectorId: string;
+  };
+  if (format > FORMAT) {
+    throw new CollectorError(
+      "journal_unusable",
+      `${directory} was written by a newer Standpipe (format ${format}, this one reads up to ${FORMAT}): use that version, nothing was changed`,
+    );
+  }
+  return collectorId;
+}

@@ -1,0 +1,373 @@
+/**
+ * The journal: what was accepted, in order, on disk, until every route has finished with it.
+ *
+ *    <directory>/LOCK               one process at a time (lock.ts)
+ *               /segments/<first>/  entries of [first, next folder's first), each one synced write (segment.ts, entry.ts)
+ *               /meta/              identity, a row per route, quarantine (meta.ts, cursors.ts, quarantine.ts)
+ *               /damaged/<first>/   segments as they were when damage was found; never deleted by us
+ *               /opening/           short-lived copies; emptied at start
+ *               /reserve            bytes held back for a full disk (disk-guard.ts)
+ *
+ *    0 ........... reclaimed ........... tail | delivered | in flight | waiting ...... head
+ *                                             ^ cursor of a route                      ^ next ordinal
+ *
+ * Invariants
+ * - An ordinal is given out once. The head is where the last entry ends. A row of the meta database remembers how far it
+ *   had come when other rows were last written: a segment that ends before that is damaged.
+ * - A request is acknowledged after the synced write that holds it, never before.
+ * - A segment is deleted when the cursors ON DISK have all passed its end, never inside, never earlier.
+ * - Whatever is in [tail, head) is readable, or reported as damage: a reader can't miss an ordinal.
+ *
+ * | it died | on restart |
+ * |---|---|
+ * | before the synced write | no OK was sent; LevelDB drops the torn end of its log |
+ * | after the write, before the OK | the entry is there; the client sends again, under another ordinal |
+ * | after a refused write that reached the disk | if nothing came after it, it counts (a duplicate); else the next folder's name hides it |
+ * | while a segment was being made | the last folder holds no entry, and is removed |
+ * | after a cursor's write, before the segment's deletion | deleted at start |
+ * | with a segment damaged | kept aside, mended, served as far as it goes, the rest reported as damage |
+ * | with the meta database lost | every route begins at the tail again, under a new collector id: duplicates, no loss |
+ */
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock, Random } from "../clock.ts";
+import { CollectorError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { CommitQueue } from "./commit.ts";
+import { Cursor, RouteState } from "./cursors.ts";
+import { DiskGuard } from "./disk-guard.ts";
+import { type Compression, encodePayload, sealEntry } from "./entry.ts";
+import { HEAD_KEY, openMeta } from "./identity.ts";
+import { levelDriver } from "./level-store.ts";
+import { type FolderLock, lockFolder } from "./lock.ts";
+import type { Meta } from "./meta.ts";
+import { highest, lowest, toKey } from "./ordinal.ts";
+import type { Appender, Commit, Damage, JournalReader, QuarantineEntry } from "./port.ts";
+import { decodeQuarantine, quarantineKey, quarantinePrefix } from "./quarantine.ts";
+import { Segments } from "./segments.ts";
+import { type StoreDriver, StoreError } from "./store.ts";
+
+/** What a sender is told to wait when there is no room: space comes back a segment at a time. */
+const FULL_RETRY_AFTER_MS = 5_000;
+
+/** The reserve holds two segments being opened (LevelDB rewrites its log into a table) and the meta database. */
+const RESERVE_SEGMENTS = 2;
+const RESERVE_META_BYTES = 4_194_304;
+
+const OPEN_ATTEMPTS_MAX = 10;
+const OPEN_RETRY_MS = 300;
+
+/** Room in the write buffer beyond a segment: for the largest entry that may end it, and for LevelDB's own part. */
+const WRITE_BUFFER_SLACK = 1.25;
+
+export interface JournalOptions {
+  readonly directory: string;
+  /** A segment is closed before it grows beyond this. */
+  readonly segmentBytesMax: number;
+  /** Bytes of requests, uncompressed, that one synced write may hold together. */
+  readonly commitBytesMax: number;
+  /** Bytes on disk of all segments. Beyond it appends are refused until delivery has made room. */
+  readonly bytesMax: number;
+  readonly compression: Compression;
+  /** zstd's own scale: negative is faster, 1 to 19 smaller. */
+  readonly compressionLevel: number;
+  /** Bytes that stay free on the disk. */
+  readonly freeBytesMin: number;
+  /** The least time between two synced writes of cursors: what a crash may make a route send again. */
+  readonly cursorIntervalMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly driver?: StoreDriver;
+  /** Bytes free on the disk of a folder; asks the system unless told. */
+  readonly freeBytes?: (directory: string) => number;
+}
+
+export interface JournalStatus {
+  readonly collectorId: string;
+  readonly head: bigint;
+  readonly tail: bigint;
+  readonly segments: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  readonly diskFreeBytes: number;
+  readonly isFull: boolean;
+  /** Since the start: synced writes, bytes of requests in them, bytes that went to the disk for them. */
+  readonly commits: number;
+  readonly committedBytes: number;
+  readonly writtenBytes: number;
+}
+
+export class Journal implements Appender, JournalReader {
+  readonly #options: JournalOptions;
+  readonly #lock: FolderLock;
+  readonly #disk: DiskGuard;
+  readonly #segments: Segments;
+  readonly #queue: CommitQueue;
+  #meta: Meta | undefined;
+  #collectorId = "";
+  #head = 0n;
+  #commits = 0;
+  #committedBytes = 0;
+  #writtenBytes = 0;
+  readonly #cursors = new Map<string, Cursor>();
+  /** Rows of routes that nobody has asked for in this run: they hold on to their segments all the same. */
+  #dormant = new Map<string, RouteState>();
+  #headWaiters: (() => void)[] = [];
+  readonly #roomListeners = new Set<() => void>();
+  #reclaiming: Promise<void> | undefined;
+  #reclaimAgain = false;
+  #isClosed = false;
+
+  private constructor(options: JournalOptions, lock: FolderLock) {
+    const { directory, segmentBytesMax, commitBytesMax } = options;
+    this.#options = options;
+    this.#lock = lock;
+    this.#disk = new DiskGuard({ ...options, reserveBytes: RESERVE_SEGMENTS * segmentBytesMax + RESERVE_META_BYTES });
+    this.#disk.onRoom = () => this.#tellRoom();
+    this.#segments = new Segments({
+      ...options,
+      driver: options.driver ?? levelDriver,
+      directory: join(directory, "segments"),
+      openingDirectory: join(directory, "opening"),
+      damagedDirectory: join(directory, "damaged"),
+      writeBufferBytes: Math.ceil(WRITE_BUFFER_SLACK * (segmentBytesMax + commitBytesMax)),
+      onDiskFull: (reason) => this.#disk.fill(reason),
+    });
+    this.#queue = new CommitQueue(commitBytesMax, (request, records) => this.#commit(request, records));
+  }
+
+  /** Recovers what is there. Rejects with CollectorError `journal_locked` or `journal_unusable`. */
+  static async open(options: JournalOptions): Promise<Journal> {
+    try {
+      await mkdir(options.directory, { recursive: true });
+    } catch (cause) {
+      const what = `can't make the folder ${options.directory} (${String(cause)}): name another one, or mend its rights`;
+      throw new CollectorError("journal_unusable", what, { cause });
+    }
+    const journal = new Journal(options, lockFolder(options.directory));
+    try {
+      await journal.#recover();
+    } catch (reason) {
+      await journal.close();
+      throw reason;
+    }
+    return journal;
+  }
+
+  async #recover(): Promise<void> {
+    const { directory, driver, cursorIntervalMs, log } = this.#options;
+    await rm(join(directory, "opening"), { recursive: true, force: true });
+    const opened = await this.#withReserve(() =>
+      openMeta({
+        ...this.#options,
+        driver: driver ?? levelDriver,
+        directory: join(directory, "meta"),
+        damagedDirectory: join(directory, "damaged"),
+        rowIntervalMs: cursorIntervalMs,
+        alongside: () => ({ key: HEAD_KEY, row: String(this.#head) }),
+        onWriteFailure: (reason) => this.#noteFailure(reason),
+      }),
+    );
+    this.#meta = opened.meta;
+    this.#collectorId = opened.collectorId;
+    this.#dormant = opened.routes;
+    this.#head = opened.headAtLeast;
+    this.#head = highest([this.#head, await this.#withReserve(() => this.#segments.recover(this.#head))]);
+    await this.#reclaim();
+    await this.#disk.start();
+    const { collectorId, head, tail, bytes, segments } = this.status();
+    log.info(
+      { directory, collectorId, head: String(head), tail: String(tail), segments, bytes },
+      "the journal is open",
+    );
+  }
+
+  /** Opening needs room on the disk, which LevelDB takes to turn logs into tables: a full disk gives up the reserve. */
+  async #withReserve<T>(open: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await open();
+      } catch (reason) {
+        const cause = reason instanceof CollectorError ? reason.cause : reason;
+        const isFull = cause instanceof StoreError && cause.kind === "full";
+        if (attempt < OPEN_ATTEMPTS_MAX && isFull) {
+          this.#disk.fill(cause.message);
+          await this.#options.clock.sleep(OPEN_RETRY_MS);
+          continue;
+        }
+        if (reason instanceof CollectorError && reason.code === "journal_unusable") throw reason;
+        const what = `can't open the journal in ${this.#options.directory} (${String(reason)}): make room on the disk or mend its rights`;
+        throw new CollectorError("journal_unusable", what, { cause: reason });
+      }
+    }
+  }
+
+  get collectorId(): string {
+    return this.#collectorId;
+  }
+
+  get head(): bigint {
+    return this.#head;
+  }
+
+  /** The oldest ordinal that is still on disk. */
+  get tail(): bigint {
+    return this.#segments.tail ?? this.#head;
+  }
+
+  status(): JournalStatus {
+    return {
+      collectorId: this.#collectorId,
+      head: this.#head,
+      tail: this.tail,
+      segments: this.#segments.count,
+      bytes: this.#segments.bytes,
+      bytesMax: this.#options.bytesMax,
+      diskFreeBytes: this.#disk.freeBytes,
+      isFull: !this.hasRoom(0),
+      commits: this.#commits,
+      committedBytes: this.#committedBytes,
+      writtenBytes: this.#writtenBytes,
+    };
+  }
+
+  /** The cursor of a route, which begins at the tail or at the head when it is new. */
+  route(name: string, startAt: "tail" | "head" = "tail"): Cursor {
+    let cursor = this.#cursors.get(name);
+    if (cursor === undefined) {
+      const known = this.#dormant.get(name);
+      const state = known ?? new RouteState(startAt === "tail" ? this.tail : this.#head);
+      cursor = new Cursor(name, state, known === undefined, this.#openMeta, () => void this.#reclaim());
+      this.#cursors.set(name, cursor);
+      this.#dormant.delete(name);
+    }
+    return cursor;
+  }
+
+  hasRoom(bytes: number): boolean {
+    const coming = this.#queue.pendingBytes + bytes;
+    return !this.#isClosed && this.#segments.bytes + coming <= this.#options.bytesMax && this.#disk.hasRoom(coming);
+  }
+
+  onRoom(listener: () => void): () => void {
+    this.#roomListeners.add(listener);
+    return () => this.#roomListeners.delete(listener);
+  }
+
+  append(request: Uint8Array, records: number): Promise<bigint> {
+    if (this.#isClosed) return Promise.reject(new CollectorError("shutting_down", "the collector is stopping"));
+    if (!this.hasRoom(request.byteLength)) return Promise.reject(this.#full());
+    return this.#queue.append(request, records);
+  }
+
+  /** One synced write: the only place where ordinals are given out. */
+  async #commit(request: Uint8Array, records: number): Promise<bigint> {
+    const { compression, compressionLevel, clock } = this.#options;
+    const payload = await encodePayload(request, compression, compressionLevel);
+    const first = this.#head;
+    const facts = { records, committedAtMs: clock.nowMs(), requestBytes: request.byteLength };
+    try {
+      const bytes = await this.#segments.append(first, sealEntry(toKey(first), payload, facts), records);
+      this.#disk.wrote(bytes);
+      this.#writtenBytes += bytes;
+    } catch (reason) {
+      this.#noteFailure(reason);
+      this.#options.log.warn(
+        { reason: String(reason) },
+        "a write to the journal failed: nothing of it was acknowledged",
+      );
+      if (this.#disk.isFull) throw this.#full();
+      throw new CollectorError("journal_io", "the disk refused the write: send it again", { cause: reason });
+    }
+    this.#commits++;
+    this.#committedBytes += request.byteLength;
+    this.#head += BigInt(records);
+    for (const wake of this.#headWaiters.splice(0)) wake();
+    return first;
+  }
+
+  async read(from: bigint): Promise<Commit | Damage | undefined> {
+    return from < this.#head ? this.#segments.read(from, this.#head) : undefined;
+  }
+
+  waitForHead(ordinal: bigint, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        if (this.#head <= ordinal && !signal.aborted) {
+          this.#headWaiters.push(wake);
+          return;
+        }
+        signal.removeEventListener("abort", cancel);
+        resolve();
+      };
+      const cancel = (): void => {
+        this.#headWaiters = this.#headWaiters.filter((other) => other !== wake);
+        resolve();
+      };
+      signal.addEventListener("abort", cancel, { once: true });
+      wake();
+    });
+  }
+
+  /** Quarantined records of a route in the order of their ordinals: at most `limit`, those beyond `after` only. */
+  async quarantined(route: string, limit: number, after?: bigint): Promise<QuarantineEntry[]> {
+    const beyond = after === undefined ? undefined : quarantineKey(route, after);
+    const entries = await this.#openMeta.entries(quarantinePrefix(route), limit, beyond);
+    return entries.map(({ value }) => decodeQuarantine(value));
+  }
+
+  /**
+   * Lets go of the folder: takes nothing more, ends the writes under way, and puts the cursors on disk if it takes them.
+   * Whoever reads must have stopped before.
+   */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#queue.drain();
+    await this.#meta?.close();
+    await this.#reclaiming;
+    await this.#segments.close();
+    await this.#disk.stop();
+    this.#lock.release();
+  }
+
+  get #openMeta(): Meta {
+    if (this.#meta === undefined) throw new CollectorError("shutting_down", "the journal is not open");
+    return this.#meta;
+  }
+
+  /** Deletes the segments that every route has passed, on disk. Without a route nothing is passed. */
+  #reclaim(): Promise<void> {
+    this.#reclaimAgain = true;
+    this.#reclaiming ??= this.#reclaimAll().finally(() => {
+      this.#reclaiming = undefined;
+    });
+    return this.#reclaiming;
+  }
+
+  async #reclaimAll(): Promise<void> {
+    while (this.#reclaimAgain) {
+      this.#reclaimAgain = false;
+      const cursors = [
+        ...[...this.#cursors.values()].map((cursor) => cursor.cursorOnDisk),
+        ...[...this.#dormant.values()].map((state) => state.cursor),
+      ];
+      if (cursors.length > 0 && (await this.#segments.reclaim(lowest(cursors)))) this.#tellRoom();
+    }
+  }
+
+  #noteFailure(reason: unknown): void {
+    if (reason instanceof StoreError && reason.kind === "full") this.#disk.fill(reason.message);
+  }
+
+  #tellRoom(): void {
+    for (const listener of this.#roomListeners) listener();
+  }
+
+  #full(): CollectorError {
+    return new CollectorError("journal_full", "the journal is full: it takes more as soon as logs are delivered", {
+      retryAfterMs: FULL_RETRY_AFTER_MS,
+    });
+  }
+}

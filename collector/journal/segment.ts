@@ -1,0 +1,280 @@
+/**
+ * One segment: a small database in a folder named by its first ordinal, holding the entries of [first, end).
+ *
+ *    created ──append──> sealed ──(every cursor has passed)──> removed
+ *
+ * Its write buffer is larger than a segment ever gets, so that LevelDB writes its log and nothing else. The end of a
+ * segment is the name of the next one: an entry at or beyond it (a write that was refused but reached the disk) does not
+ * count. A sealed segment is opened when it is read and closed when the reading has moved on.
+ *
+ * Damage. Opening may find the folder unusable, or leave parts of the log out. Then the folder as it was before is kept
+ * whole under `damaged/`, what can be read is served, and the ordinals in between are reported as damage when they are
+ * read. So a flipped byte costs the entry it is in, and never keeps the rest from being delivered.
+ */
+import { mkdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { assert, CollectorError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { openEntry, peekEntry } from "./entry.ts";
+import { folderBytes, keepCopy, syncFolder } from "./folder.ts";
+import { fromKey, highest, lowest, toKey } from "./ordinal.ts";
+import type { Commit, Damage } from "./port.ts";
+import { type Store, type StoreDriver, StoreError } from "./store.ts";
+
+/** Bytes that LevelDB adds to an entry in its log: key, sequence, lengths, block headers; rounded up. */
+const ENTRY_OVERHEAD_BYTES = 64;
+
+/** How many of the last entries are looked at for one that is whole, when the end of a segment is recovered. */
+const RECOVERY_ENTRIES_MAX = 4;
+
+export interface SegmentOptions {
+  readonly driver: StoreDriver;
+  readonly log: Log;
+  readonly directory: string;
+  readonly writeBufferBytes: number;
+  /** Where folders are kept as they were before opening, for as long as that takes. */
+  readonly openingDirectory: string;
+  /** Where damaged folders are kept for a person to look at. */
+  readonly damagedDirectory: string;
+  /** Told when the disk had no room for what reading needs. */
+  readonly onDiskFull: (reason: string) => void;
+}
+
+export class Segment {
+  readonly first: bigint;
+  /** Just past the last ordinal. Grows with appends until the segment is sealed. */
+  end: bigint;
+  /** Bytes on disk, as far as is known without asking the disk. */
+  bytes = 0;
+
+  readonly #options: SegmentOptions;
+  #store: Store | undefined;
+  #opening: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #users = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(first: bigint, end: bigint, options: SegmentOptions) {
+    this.first = first;
+    this.end = end;
+    this.#options = options;
+  }
+
+  /** Makes a new one; its names are on disk when this resolves. Rejects with StoreError. */
+  static async create(first: bigint, options: SegmentOptions): Promise<Segment> {
+    const segment = new Segment(first, first, options);
+    const { directory, writeBufferBytes, driver } = options;
+    try {
+      segment.#store = await driver.open(directory, { create: true, writeBufferBytes });
+      await syncFolder(directory);
+      await syncFolder(dirname(directory));
+    } catch (reason) {
+      await segment.close().catch(() => undefined);
+      if (reason instanceof StoreError) throw reason;
+      throw new StoreError("io", `can't make ${directory}: ${String(reason)}`, reason);
+    }
+    return segment;
+  }
+
+  get directory(): string {
+    return this.#options.directory;
+  }
+
+  /** Writes an entry at the end, synced. Rejects with StoreError; then seal this segment and go on in a new one. */
+  async append(value: Uint8Array, records: number): Promise<void> {
+    await this.#use((store) => store.write([{ key: toKey(this.end), value }]));
+    this.end += BigInt(records);
+    this.bytes += value.byteLength + ENTRY_OVERHEAD_BYTES;
+  }
+
+  /**
+   * What holds ordinal `from`, which must lie in the segment. Rejects with CollectorError `journal_io` when the system
+   * refuses to read now; that may pass.
+   */
+  async read(from: bigint): Promise<Commit | Damage> {
+    assert(this.first <= from && from < this.end, `ordinal ${from} is not in segment ${this.first}`);
+    try {
+      return await this.#use((store) => this.#readFrom(store, from));
+    } catch (reason) {
+      if (reason instanceof StoreError && reason.kind === "damaged")
+        return this.#damage(from, this.end, reason.message);
+      throw this.#unreadable(reason);
+    }
+  }
+
+  #unreadable(reason: unknown): CollectorError {
+    if (reason instanceof StoreError && reason.kind === "full") this.#options.onDiskFull(reason.message);
+    return new CollectorError("journal_io", `can't read segment ${this.#options.directory}: ${String(reason)}`, {
+      cause: reason,
+    });
+  }
+
+  async #readFrom(store: Store, from: bigint): Promise<Commit | Damage> {
+    const [floor] = await store.read({ to: toKey(from + 1n), reverse: true });
+    if (floor !== undefined) {
+      const first = fromKey(floor.key);
+      const facts = peekEntry(floor.value);
+      if (facts !== undefined && first + BigInt(facts.records) > from) {
+        const entry = await openEntry(floor.key, floor.value).catch(() => undefined);
+        if (entry !== undefined) return { kind: "commit", first, ...entry };
+        return this.#damage(
+          from,
+          await this.#nextFirst(store, from),
+          `the entry of ordinal ${first} is not what was written`,
+        );
+      }
+    }
+    return this.#damage(from, await this.#nextFirst(store, from), "entries are missing");
+  }
+
+  /** Where the next entry beyond `ordinal` begins, or the end. */
+  async #nextFirst(store: Store, ordinal: bigint): Promise<bigint> {
+    const [next] = await store.read({ from: toKey(ordinal + 1n) });
+    return next === undefined ? this.end : lowest([fromKey(next.key), this.end]);
+  }
+
+  async #damage(first: bigint, end: bigint, reason: string): Promise<Damage> {
+    const kept = await this.#keepDamaged(this.#options.directory);
+    this.#options.log.error(
+      { segment: this.#options.directory, kept, first: String(first), end: String(end), reason },
+      `${end - first} acknowledged log records can't be read: the rest goes on; the folder as it was found is kept for repair`,
+    );
+    return { kind: "damage", first, end, reason: `${reason}; the segment is kept in ${kept}` };
+  }
+
+  /**
+   * Finds the end of the newest segment, which is at least where `end` stands. Rejects with CollectorError `journal_io`.
+   */
+  async recoverEnd(): Promise<bigint> {
+    try {
+      this.end = highest([this.end, await this.#use((store) => lastEnd(store, this.first))]);
+    } catch (reason) {
+      // What can't be opened, though mended, ends where it is known to.
+      if (!(reason instanceof StoreError) || reason.kind !== "damaged") throw this.#unreadable(reason);
+    }
+    return this.end;
+  }
+
+  /** Lets go of memory and files once nobody reads; the next read opens it again. */
+  close(): Promise<void> {
+    if (this.#closing === undefined && this.#store !== undefined) {
+      const store = this.#store;
+      this.#store = undefined;
+      const idle = this.#users === 0 ? Promise.resolve() : new Promise<void>((resolve) => (this.#onIdle = resolve));
+      this.#closing = idle
+        .then(() => store.close())
+        .finally(() => {
+          this.#closing = undefined;
+        });
+    }
+    return this.#closing ?? Promise.resolve();
+  }
+
+  /** Deletes the folder. What is damaged in it was kept before. */
+  async remove(): Promise<void> {
+    await this.close();
+    await rm(this.#options.directory, { recursive: true, force: true });
+  }
+
+  async #use<T>(action: (store: Store) => Promise<T>): Promise<T> {
+    const store = await this.#lease();
+    try {
+      return await action(store);
+    } finally {
+      this.#users--;
+      if (this.#users === 0) {
+        this.#onIdle?.();
+        this.#onIdle = undefined;
+      }
+    }
+  }
+
+  /** The open store, counted as in use before anything else can run. */
+  async #lease(): Promise<Store> {
+    for (;;) {
+      if (this.#closing !== undefined) {
+        await this.#closing;
+      } else if (this.#store !== undefined) {
+        this.#users++;
+        return this.#store;
+      } else {
+        this.#opening ??= this.#open().finally(() => {
+          this.#opening = undefined;
+        });
+        await this.#opening;
+      }
+    }
+  }
+
+  async #open(): Promise<void> {
+    const { directory, driver, writeBufferBytes, openingDirectory } = this.#options;
+    const before = join(openingDirectory, basename(directory));
+    // Opening rewrites the log into a table and deletes it: what it leaves out would be gone.
+    await keepCopy(directory, before);
+    let store: Store;
+    let trouble: string | undefined;
+    try {
+      store = await driver.open(directory, { create: false, writeBufferBytes });
+    } catch (reason) {
+      if (!(reason instanceof StoreError) || reason.kind !== "damaged") throw reason;
+      trouble = reason.message;
+      await driver.repair(directory);
+      store = await driver.open(directory, { create: false, writeBufferBytes });
+    }
+    trouble ??= await driver.droppedOnOpen(directory);
+    const end = await lastEnd(store, this.first);
+    if (end < this.end) trouble ??= `it ends before ordinal ${end}, and held all up to ${this.end}`;
+    if (trouble === undefined) {
+      await rm(before, { recursive: true, force: true });
+    } else {
+      const kept = await this.#keepDamaged(before);
+      this.#options.log.error(
+        { segment: directory, kept, trouble },
+        "a segment of the journal is damaged: what can be read of it is delivered, the folder as it was found is kept",
+      );
+    }
+    this.#store = store;
+  }
+
+  /** Puts a folder under `damaged/`, once: what was kept first is nearest to what was written. */
+  async #keepDamaged(from: string): Promise<string> {
+    const { damagedDirectory, directory } = this.#options;
+    const target = join(damagedDirectory, basename(directory));
+    await mkdir(damagedDirectory, { recursive: true });
+    try {
+      if (from === directory) {
+        const copy = `${target}.part`;
+        if ((await folderBytes(target)) > 0) return target;
+        await keepCopy(from, copy);
+        await rename(copy, target);
+      } else {
+        await rename(from, target);
+      }
+    } catch (reason) {
+      this.#options.log.error(
+        { segment: directory, error: String(reason) },
+        "a damaged segment could not be kept aside",
+      );
+    }
+    return target;
+  }
+}
+
+/**
+ * Where the last whole entry of a segment ends. Entries behind it that are not whole, but lie where the next must, count
+ * too: they were written, so their ordinals are not given out again.
+ */
+async function lastEnd(store: Store, first: bigint): Promise<bigint> {
+  let end = first;
+  const broken: { first: bigint; records: number }[] = [];
+  for (const { key, value } of await store.read({ reverse: true, limit: RECOVERY_ENTRIES_MAX })) {
+    const entry = await openEntry(key, value).catch(() => undefined);
+    if (entry !== undefined) {
+      end = fromKey(key) + BigInt(entry.records);
+      break;
+    }
+    broken.push({ first: fromKey(key), records: peekEntry(value)?.records ?? 1 });
+  }
+  for (const each of broken.reverse()) if (each.first === end) end += BigInt(each.records);
+  return end;
+}

@@ -1,0 +1,171 @@
+/**
+ * The row of segments: one is written, the ones before it are read and, once every cursor has passed, removed.
+ * Only the active one and the ones being read are open, so memory does not grow with the backlog.
+ */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import { toName } from "./ordinal.ts";
+import type { Commit, Damage } from "./port.ts";
+import { recoverSegments } from "./recovery.ts";
+import { Segment, type SegmentOptions } from "./segment.ts";
+
+/** Sealed segments that may be open at once: the one being read, and the one before it while its reads end. */
+const SEALED_OPEN_MAX = 2;
+
+export interface SegmentsOptions extends Omit<SegmentOptions, "directory"> {
+  /** Holds one folder per segment. */
+  readonly directory: string;
+  readonly segmentBytesMax: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class Segments {
+  readonly #options: SegmentsOptions;
+  /** In order; the last one may be the active one. */
+  #all: Segment[] = [];
+  #active: Segment | undefined;
+  #openSealed: Segment[] = [];
+  #sealedBytes = 0;
+  #readFrom = 0n;
+
+  constructor(options: SegmentsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Finds what is on disk, which must reach `headAtLeast`. All of it is sealed: what comes is written to a new one.
+   * Resolves with the end, 0 when there is no segment.
+   */
+  async recover(headAtLeast: bigint): Promise<bigint> {
+    this.#all = await recoverSegments({
+      ...this.#options,
+      headAtLeast,
+      makeSegment: (first, end) => new Segment(first, end, this.#optionsOf(first)),
+    });
+    this.#sealedBytes = this.#all.reduce((sum, segment) => sum + segment.bytes, 0);
+    return this.#all.at(-1)?.end ?? 0n;
+  }
+
+  get count(): number {
+    return this.#all.length;
+  }
+
+  get bytes(): number {
+    return this.#sealedBytes + (this.#active?.bytes ?? 0);
+  }
+
+  /** The oldest ordinal that is still here; undefined when there is no segment. */
+  get tail(): bigint | undefined {
+    return this.#all[0]?.first;
+  }
+
+  /**
+   * Writes an entry of `records` log records under ordinal `first`, synced, in the active segment or, when that is full,
+   * in a new one. Resolves with the bytes that went to the disk. Rejects with StoreError, and then LevelDB would take
+   * nothing more: what is in the active segment stays readable, what comes next goes into a new one.
+   */
+  async append(first: bigint, value: Uint8Array, records: number): Promise<number> {
+    if (this.#active !== undefined && this.#active.bytes + value.byteLength > this.#options.segmentBytesMax)
+      this.seal();
+    this.#active ??= await this.#create(first);
+    const active = this.#active;
+    const bytesBefore = active.bytes;
+    try {
+      await active.append(value, records);
+    } catch (reason) {
+      this.seal();
+      if (active.end === active.first) await this.#discard(active);
+      throw reason;
+    }
+    return active.bytes - bytesBefore;
+  }
+
+  async #create(first: bigint): Promise<Segment> {
+    const options = this.#optionsOf(first);
+    try {
+      const segment = await Segment.create(first, options);
+      this.#all.push(segment);
+      return segment;
+    } catch (reason) {
+      await rm(options.directory, { recursive: true, force: true }).catch(() => undefined);
+      throw reason;
+    }
+  }
+
+  /** An empty segment has the name that the next one needs. */
+  async #discard(segment: Segment): Promise<void> {
+    this.#all = this.#all.filter((other) => other !== segment);
+    this.#openSealed = this.#openSealed.filter((other) => other !== segment);
+    this.#sealedBytes -= segment.bytes;
+    await segment.remove().catch(() => undefined);
+  }
+
+  /** Ends the active segment; the next append makes a new one. */
+  seal(): void {
+    const segment = this.#active;
+    if (segment === undefined) return;
+    this.#active = undefined;
+    this.#sealedBytes += segment.bytes;
+    if (this.#readFrom >= segment.first) this.#keepOpen(segment);
+    else this.#closeQuietly(segment);
+  }
+
+  /** What holds ordinal `from`, which is below `head`. Rejects with CollectorError `journal_io`, which may pass. */
+  async read(from: bigint, head: bigint): Promise<Commit | Damage> {
+    this.#readFrom = from;
+    const index = this.#all.findLastIndex((candidate) => candidate.first <= from);
+    const segment = this.#all[index];
+    if (segment === undefined || from >= segment.end) {
+      const end = this.#all[index + 1]?.first ?? head;
+      return { kind: "damage", first: from, end, reason: "the folder of these log records is missing" };
+    }
+    const found = await segment.read(from);
+    if (segment !== this.#active && this.#all.includes(segment)) this.#keepOpen(segment);
+    return found;
+  }
+
+  /** Deletes what lies wholly below `ordinal`. Resolves with whether there was something. */
+  async reclaim(ordinal: bigint): Promise<boolean> {
+    let removed = false;
+    for (;;) {
+      const [oldest] = this.#all;
+      if (oldest === undefined || oldest === this.#active || oldest.end > ordinal) return removed;
+      try {
+        await oldest.remove();
+      } catch (reason) {
+        this.#options.log.warn(
+          { segment: oldest.directory, reason: String(reason) },
+          "a delivered segment can't be deleted",
+        );
+        return removed;
+      }
+      this.#all.shift();
+      this.#openSealed = this.#openSealed.filter((other) => other !== oldest);
+      this.#sealedBytes -= oldest.bytes;
+      removed = true;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.seal();
+    await Promise.all(this.#all.map((segment) => segment.close()));
+  }
+
+  #keepOpen(segment: Segment): void {
+    this.#openSealed = [...this.#openSealed.filter((other) => other !== segment), segment];
+    while (this.#openSealed.length > SEALED_OPEN_MAX) this.#closeQuietly(this.#openSealed.shift() as Segment);
+  }
+
+  #closeQuietly(segment: Segment): void {
+    segment.close().catch((reason: unknown) => {
+      this.#options.log.warn({ segment: segment.directory, reason: String(reason) }, "a segment did not close");
+    });
+  }
+
+  #optionsOf(first: bigint): SegmentOptions {
+    return { ...this.#options, directory: join(this.#options.directory, toName(first)) };
+  }
+}
