@@ -96,8 +96,11 @@ export class FirehoseSink implements Sink {
       { step: "build", priority: "high", name: "standpipeBody" },
     );
     const output = await this.#client.send(command, { abortSignal });
-    return (output.RequestResponses ?? []).map(({ ErrorCode: code, ErrorMessage: message }) =>
-      code === undefined ? undefined : { code, message: message ?? code },
+    // An entry counts as taken only when it says so: one that says nothing would be a loss that nobody sees.
+    return (output.RequestResponses ?? []).map(({ RecordId: id, ErrorCode: code, ErrorMessage: message }) =>
+      id !== undefined && code === undefined
+        ? undefined
+        : { code: code ?? "NoRecordId", message: message ?? code ?? "the answer names no record id" },
     );
   }
 }

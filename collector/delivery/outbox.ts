@@ -8,7 +8,8 @@
  *   call: splits ────────────┘       └─> refused as invalid: splits, then suspects
  *
  * Order: splits, retries, fresh; suspects only when a probe finds nothing else. Whatever is in here or in flight counts
- * towards `bytesMax`, so memory does not grow with the backlog, nor while nothing is taken.
+ * towards `bytesMax`, so memory does not grow with the backlog, nor while nothing is taken. (Halving adds the overhead of
+ * the halves to what is held already, at most one for each line of it.)
  */
 import { Doorbell } from "./doorbell.ts";
 import { halveRecord, type PackedRecord } from "./pack.ts";

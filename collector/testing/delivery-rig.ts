@@ -2,6 +2,7 @@
 import type { Random } from "../clock.ts";
 import { Delivery, type DeliveryLimits, type Sink } from "../delivery/delivery.ts";
 import { Pacer, type Quota } from "../delivery/pacer.ts";
+import type { ExtractRecord } from "../delivery/read-ahead.ts";
 import { type Log, silentLog } from "../log.ts";
 import { extractLine, LineTranscoder, MemoryJournal, MemoryLedger } from "./memory-journal.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -33,6 +34,7 @@ export function createRig(
     quota?: Quota;
     random?: Random;
     log?: Log;
+    extractRecord?: ExtractRecord;
     /** To go on after a restart. */
     clock?: VirtualClock;
     journal?: MemoryJournal;
@@ -49,7 +51,7 @@ export function createRig(
     ledger,
     sink: sink(clock),
     transcoder,
-    extractRecord: extractLine,
+    extractRecord: options.extractRecord ?? extractLine,
     pacer,
     clock,
     random: options.random ?? (() => 0.5),

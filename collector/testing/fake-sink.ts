@@ -36,8 +36,8 @@ export class FakeSink implements Sink {
   readonly #latencyMs: () => number;
   /** What is in the stream now, in order: one string per record. */
   readonly taken: string[] = [];
-  /** Lines whose record was taken although the caller was not told. */
-  readonly lost = new Set<string>();
+  /** Lines that were taken without the caller being told, each as often as that happened. */
+  readonly lost: string[] = [];
   calls = 0;
   inFlight = 0;
   inFlightMax = 0;
@@ -78,7 +78,7 @@ export class FakeSink implements Sink {
       case "fail":
         throw behaviour.error;
       case "lose":
-        for (const line of texts.flatMap((text) => text.split("\n").slice(0, -1))) this.lost.add(line);
+        this.lost.push(...texts.flatMap((text) => text.split("\n").slice(0, -1)));
         this.taken.push(...texts);
         throw behaviour.error;
       case "take":
