@@ -1,0 +1,59 @@
+/**
+ * The collector's state as one plain object, and the two sums in it that an operator asks for: does the ledger balance,
+ * and when is the backlog gone? Pure: values in, values out.
+ */
+import type { DeliveryStatus } from "../delivery/delivery.ts";
+import type { Quota } from "../delivery/pacer.ts";
+import type { IngestSnapshot } from "../ingest/server.ts";
+import type { JournalStatus } from "../journal/journal.ts";
+import type { RouteLedger } from "../journal/port.ts";
+
+/** Where every accepted log record of a route is: the first number is the sum of the others, at every instant. */
+export interface Ledger {
+  readonly accepted: bigint;
+  readonly delivered: bigint;
+  readonly filtered: bigint;
+  readonly quarantined: bigint;
+  readonly waiting: bigint;
+}
+
+export interface RouteStatus {
+  readonly route: string;
+  readonly stream: string;
+  readonly cursor: bigint;
+  readonly ledger: Ledger;
+  readonly delivery: DeliveryStatus;
+  readonly quota: Quota;
+  /** Seconds until nothing waits, if nothing more came; undefined until something was delivered in this run. */
+  readonly drainSeconds: number | undefined;
+}
+
+export interface CollectorStatus {
+  readonly ingest: IngestSnapshot;
+  readonly journal: JournalStatus;
+  readonly routes: readonly RouteStatus[];
+}
+
+/** The ledger of a route over [start, head). */
+export function toLedger(head: bigint, { start, totals }: Pick<RouteLedger, "start" | "totals">): Ledger {
+  const accepted = head - start;
+  const { delivered, filtered, quarantined } = totals;
+  return { accepted, delivered, filtered, quarantined, waiting: accepted - delivered - filtered - quarantined };
+}
+
+/** Time to drain at the quota, by the bytes that a log record has had so far. Undefined where none was delivered yet. */
+export function forecastDrainSeconds(
+  waiting: bigint,
+  delivered: { readonly logRecords: number; readonly bytes: number },
+  bytesPerSecond: number,
+): number | undefined {
+  if (waiting === 0n) return 0;
+  if (delivered.logRecords === 0) return undefined;
+  return (Number(waiting) * (delivered.bytes / delivered.logRecords)) / bytesPerSecond;
+}
+
+/** JSON with 64-bit numbers as digits. */
+export function toJson(status: CollectorStatus): string {
+  const text = JSON.stringify(status, (_, value: unknown) => (typeof value === "bigint" ? `\u0000${value}` : value), 2);
+  return text.replace(/"\\u0000(-?\d+)"/g, "$1");
+}

@@ -1,0 +1,86 @@
+import { expect, test } from "bun:test";
+import { configKeys, loadConfig } from "./config.ts";
+
+const MINIMAL = { STANDPIPE_FIREHOSE_STREAM: "logs" };
+
+function file(text: string): { path: string; text: string } {
+  return { path: "standpipe.yaml", text };
+}
+
+function problemsOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (reason) {
+    expect(reason).toMatchObject({ code: "config_invalid" });
+    return (reason as Error).message;
+  }
+  throw new Error("it was accepted");
+}
+
+test("a stream's name is all that is needed", () => {
+  const config = loadConfig(undefined, MINIMAL);
+  expect(config.firehose).toMatchObject({ stream: "logs", bytesPerSecond: 1_048_576, recordId: false });
+  expect(config.ingest.address).toBe("0.0.0.0:4317");
+  expect(config.firehose.region).toBeUndefined();
+});
+
+test("the environment goes before the file, the file before the default", () => {
+  const text = "firehose:\n  stream: a\n  bytesPerSecond: 5MiB\njournal:\n  bytesMax: 2GiB\n";
+  const config = loadConfig(file(text), { STANDPIPE_FIREHOSE_BYTES_PER_SECOND: "2097152", PATH: "/bin" });
+  expect(config.firehose).toMatchObject({ stream: "a", bytesPerSecond: 2_097_152 });
+  expect(config.journal.bytesMax).toBe(2 * 1024 ** 3);
+});
+
+test("every problem is told at once, by the name of its key, with what would be right", () => {
+  const text =
+    "firehose:\n  strem: a\n  bytesPerSecond: fast\n  recordId: perhaps\njournal: 5\nextra: 1\ningest:\n  nestingMax: 1.5\n";
+  const message = problemsOf(() =>
+    loadConfig(file(text), { STANDPIPE_FIREHOSE_STREAMS: "x", STANDPIPE_INGEST_ADDRESS: "4317" }),
+  );
+  expect(message).toContain("firehose.strem is not a key: did you mean stream?");
+  expect(message).toContain("firehose.stream is needed");
+  expect(message).toContain("firehose.bytesPerSecond must be 1KiB to 10GiB");
+  expect(message).toContain("firehose.recordId");
+  expect(message).toContain("journal must be a section");
+  expect(message).toContain("extra is not a key");
+  expect(message).toContain("ingest.nestingMax must be a whole number from 1 to 256");
+  expect(message).toContain("ingest.address must be host:port");
+  expect(message).toContain(
+    "STANDPIPE_FIREHOSE_STREAMS is not one of Standpipe's: did you mean STANDPIPE_FIREHOSE_STREAM?",
+  );
+});
+
+test("a file that is no YAML, or holds no sections, says so", () => {
+  expect(problemsOf(() => loadConfig(file("firehose: [1\n"), MINIMAL))).toContain("standpipe.yaml is not YAML");
+  expect(problemsOf(() => loadConfig(file("- a\n"), MINIMAL))).toContain("must hold sections");
+});
+
+test("an empty file and empty sections are fine", () => {
+  expect(loadConfig(file(""), MINIMAL).log.level).toBe("info");
+  expect(loadConfig(file("journal: {}\n"), MINIMAL).journal.directory).toBe("./journal");
+});
+
+test("limits that contradict each other are told", () => {
+  const environment = {
+    ...MINIMAL,
+    STANDPIPE_INGEST_IN_FLIGHT_BYTES_MAX: "1MiB",
+    STANDPIPE_JOURNAL_BYTES_MAX: "16MiB",
+  };
+  const message = problemsOf(() => loadConfig(undefined, environment));
+  expect(message).toContain("ingest.requestBytesMax must not exceed ingest.inFlightBytesMax");
+  expect(message).toContain("journal.bytesMax must hold two segments");
+});
+
+test("the result can't be changed", () => {
+  const config = loadConfig(undefined, MINIMAL);
+  expect(() => {
+    (config.firehose as { stream: string }).stream = "other";
+  }).toThrow();
+});
+
+test("every key has a description and a variable of its own", () => {
+  const keys = configKeys();
+  expect(keys.filter(({ description }) => description === "")).toEqual([]);
+  expect(new Set(keys.map(({ variable }) => variable)).size).toBe(keys.length);
+  expect(keys.map(({ variable }) => variable)).toContain("STANDPIPE_JOURNAL_SEGMENT_BYTES_MAX");
+});

@@ -1,0 +1,286 @@
+/**
+ * The configuration: one schema, from which types, defaults, bounds, environment names and the reference page derive.
+ *
+ * Environment over file over default. An unknown key in either is an error, all problems are told at once, and the
+ * result is frozen. Secrets are not part of it: AWS credentials come from the SDK's default chain.
+ */
+import { parse, YAMLParseError } from "yaml";
+import { z } from "zod";
+import { CollectorError } from "./errors.ts";
+import { FIREHOSE_QUOTA_DEFAULT, FIREHOSE_RECORD_BYTES_MAX } from "./limits.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+const UNITS: Readonly<Record<string, number>> = { "": 1, B: 1, KiB: KIB, MiB: MIB, GiB: GIB, TiB: 1024 * GIB };
+
+/** A number of bytes: an integer, or a text such as 512MiB. */
+function bytes(min: number, max: number, fallback: number) {
+  return z
+    .union([z.number(), z.string()])
+    .transform((value, context) => {
+      const [, digits, unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*$/.exec(String(value)) ?? [];
+      const factor = UNITS[unit];
+      const size = digits === undefined || factor === undefined ? Number.NaN : Number(digits) * factor;
+      if (Number.isSafeInteger(size) && size >= min && size <= max) return size;
+      context.addIssue({
+        code: "custom",
+        message: `must be ${describeBytes(min)} to ${describeBytes(max)}, as 1048576 or 1MiB`,
+      });
+      return z.NEVER;
+    })
+    .default(fallback);
+}
+
+function integer(min: number, max: number, fallback: number) {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z.coerce.number({ error: message }).int(message).min(min, message).max(max, message).default(fallback);
+}
+
+const yesOrNo = z.union([
+  z.boolean(),
+  z.enum(["true", "false"], "must be true or false").transform((text) => text === "true"),
+]);
+
+const hostAndPort = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/, "must be host:port, for example 0.0.0.0:4317");
+
+const ingest = z.strictObject({
+  address: hostAndPort
+    .default("0.0.0.0:4317")
+    .describe("Where OTLP/gRPC is taken. Plaintext: keep it inside the cluster."),
+  requestBytesMax: bytes(64 * KIB, 16 * MIB, 4 * MIB).describe("Bytes of one request, unpacked."),
+  recordsPerRequestMax: integer(1, 1_000_000, 100_000).describe("Log records of one request."),
+  recordBytesMax: bytes(KIB, 16 * MIB, FIREHOSE_RECORD_BYTES_MAX).describe(
+    "Bytes of one log record; a larger one is refused in partial_success, its neighbours are taken.",
+  ),
+  nestingMax: integer(1, 256, 64).describe("How deep a body or an attribute may be nested."),
+  inFlightBytesMax: bytes(64 * KIB, GIB, 24 * MIB).describe("Bytes of requests being written at once."),
+  heldCallsMax: integer(0, 100_000, 1_024).describe("Calls that wait for room instead of being refused."),
+  heldBytesMax: bytes(64 * KIB, GIB, 24 * MIB).describe("Bytes of the calls that wait."),
+  holdMsMax: integer(0, 600_000, 30_000).describe("How long a call without a deadline waits for room."),
+  connectionAgeMsMax: integer(1_000, 86_400_000, 300_000).describe(
+    "Age at which a connection is closed, so that clients rebalance.",
+  ),
+  connectionAgeGraceMs: integer(100, 600_000, 30_000).describe("Time for the calls of such a connection to finish."),
+});
+
+const journal = z.strictObject({
+  directory: z.string().min(1).default("./journal").describe("The journal's folder. One process at a time."),
+  bytesMax: bytes(16 * MIB, 1024 * 1024 * GIB, 10 * GIB).describe(
+    "Bytes on disk; beyond it senders are held, then refused.",
+  ),
+  freeBytesMin: bytes(MIB, 1024 * GIB, 64 * MIB).describe("Bytes that stay free on the disk."),
+  segmentBytesMax: bytes(MIB, 32 * MIB, 12 * MIB).describe("Size of a segment: the unit in which space comes back."),
+  commitBytesMax: bytes(64 * KIB, 4 * MIB, MIB).describe("Bytes of requests that one synced write holds together."),
+  compression: z
+    .enum(["none", "zstd"], "must be none or zstd")
+    .default("zstd")
+    .describe("How entries are kept on disk."),
+  compressionLevel: integer(-20, 19, 1).describe("zstd's scale: negative costs less CPU, higher less disk."),
+  cursorIntervalMs: integer(1, 10_000, 20).describe(
+    "Least time between two writes of a cursor: what a crash may double.",
+  ),
+});
+
+const firehose = z.strictObject({
+  stream: z
+    .string("is needed: the name of the Firehose delivery stream")
+    .regex(/^[a-zA-Z0-9_.-]{1,64}$/, "must be a stream's name: 1 to 64 letters, digits, _ . -")
+    .describe("Name of the delivery stream (Direct PUT)."),
+  region: z.string().min(1).optional().describe("AWS region; from AWS_REGION or the profile where it is not given."),
+  endpoint: z
+    .url("must be a URL, for example http://127.0.0.1:4573")
+    .optional()
+    .describe("Another endpoint than the region's own."),
+  bytesPerSecond: bytes(KIB, 10 * GIB, FIREHOSE_QUOTA_DEFAULT.bytesPerSecond).describe(
+    "The stream's quota, or this replica's part of it.",
+  ),
+  recordsPerSecond: integer(1, 100_000_000, FIREHOSE_QUOTA_DEFAULT.recordsPerSecond).describe(
+    "The same, in Firehose records.",
+  ),
+  requestsPerSecond: integer(1, 1_000_000, FIREHOSE_QUOTA_DEFAULT.requestsPerSecond).describe("The same, in calls."),
+  requestTimeoutMs: integer(100, 600_000, 30_000).describe(
+    "How long a call may take. Giving up on one that was taken doubles its records.",
+  ),
+  callsInFlightMax: integer(1, 64, 8).describe("Calls under way at once."),
+  readAheadBytesMax: bytes(FIREHOSE_RECORD_BYTES_MAX, GIB, 8 * MIB).describe("Bytes of packed records in memory."),
+  packDelayMsMax: integer(1, 60_000, 1_000).describe("How long a record that is not full waits for more lines."),
+  recordId: yesOrNo
+    .default(false)
+    .describe("Write <collector id>/<ordinal> into each line, to prove or remove duplicates."),
+});
+
+const admin = z.strictObject({
+  address: hostAndPort.default("127.0.0.1:4319").describe("Where status and health are shown, over HTTP."),
+});
+
+const log = z.strictObject({
+  level: z
+    .enum(["debug", "info", "warn", "error", "silent"], "must be debug, info, warn, error or silent")
+    .default("info")
+    .describe("The collector's own log lines, on standard error."),
+});
+
+const shutdown = z.strictObject({
+  drainMsMax: integer(0, 3_600_000, 25_000).describe("How long a stop may take: below the pod's grace period."),
+});
+
+const SECTIONS = { ingest, journal, firehose, admin, log, shutdown };
+
+/** Sections whose keys all have defaults may be left out. */
+const schema = z.strictObject({
+  ingest: ingest.prefault({}),
+  journal: journal.prefault({}),
+  firehose: firehose.prefault({} as z.input<typeof firehose>),
+  admin: admin.prefault({}),
+  log: log.prefault({}),
+  shutdown: shutdown.prefault({}),
+});
+
+export type Config = z.output<typeof schema>;
+
+/** Environment variables that belong to how the program is started, not to the schema. */
+const OTHER_VARIABLES = new Set(["STANDPIPE_CONFIG", "STANDPIPE_TOOLS_REQUIRED"]);
+
+/**
+ * The complete configuration. `file` is the text of standpipe.yaml, undefined where there is none; `environment` is
+ * looked through for STANDPIPE_ variables. Throws CollectorError `config_invalid` that names every problem.
+ */
+export function loadConfig(
+  file: { readonly path: string; readonly text: string } | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): Config {
+  const problems: string[] = [];
+  const merged = readFile(file, problems);
+  const names = new Map(configKeys().map((each) => [each.variable, each]));
+  for (const [variable, value] of Object.entries(environment)) {
+    if (!variable.startsWith("STANDPIPE_") || OTHER_VARIABLES.has(variable) || value === undefined) continue;
+    const known = names.get(variable);
+    if (known === undefined) {
+      problems.push(
+        `environment variable ${variable} is not one of Standpipe's${nearest(variable, [...names.keys()])}`,
+      );
+      continue;
+    }
+    const section = merged[known.section];
+    if (section === undefined || section === null) merged[known.section] = { [known.key]: value };
+    else if (typeof section === "object") merged[known.section] = { ...section, [known.key]: value };
+  }
+
+  const parsed = schema.safeParse(merged);
+  if (!parsed.success) problems.push(...parsed.error.issues.flatMap(describeIssue));
+  else problems.push(...brokenRelations(parsed.data));
+  if (problems.length > 0 || !parsed.success) {
+    const list = problems.map((problem) => `  - ${problem}`).join("\n");
+    throw new CollectorError("config_invalid", `the configuration can't be used; nothing was started:\n${list}`);
+  }
+  for (const section of Object.values(parsed.data)) Object.freeze(section);
+  return Object.freeze(parsed.data);
+}
+
+function readFile(file: { path: string; text: string } | undefined, problems: string[]): Record<string, unknown> {
+  if (file === undefined) return {};
+  try {
+    const content: unknown = parse(file.text) ?? {};
+    if (typeof content === "object" && !Array.isArray(content)) return { ...content };
+    problems.push(`${file.path} must hold sections such as "firehose:", and does not`);
+  } catch (reason) {
+    const words = reason instanceof YAMLParseError ? (reason.message.split("\n")[0] ?? "") : String(reason);
+    problems.push(`${file.path} is not YAML: ${words.replace(/:$/, "")}`);
+  }
+  return {};
+}
+
+/** What must hold between limits, whatever each is alone. */
+function brokenRelations({ ingest, journal, firehose }: Config): string[] {
+  const relations: [boolean, string][] = [
+    [
+      ingest.requestBytesMax <= ingest.inFlightBytesMax,
+      "ingest.requestBytesMax must not exceed ingest.inFlightBytesMax",
+    ],
+    [ingest.requestBytesMax <= ingest.heldBytesMax, "ingest.requestBytesMax must not exceed ingest.heldBytesMax"],
+    [ingest.recordBytesMax <= ingest.requestBytesMax, "ingest.recordBytesMax must not exceed ingest.requestBytesMax"],
+    [
+      journal.segmentBytesMax * 2 <= journal.bytesMax,
+      "journal.bytesMax must hold two segments (journal.segmentBytesMax)",
+    ],
+    [
+      firehose.requestsPerSecond <= firehose.recordsPerSecond,
+      "firehose.requestsPerSecond must not exceed firehose.recordsPerSecond",
+    ],
+  ];
+  return relations.filter(([holds]) => !holds).map(([, problem]) => problem);
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string[] {
+  const path = issue.path.join(".");
+  if (issue.code === "unrecognized_keys") {
+    const known = issue.path.length === 0 ? Object.keys(SECTIONS) : keysOf(String(issue.path[0]));
+    return issue.keys.map((key) => `${path === "" ? "" : `${path}.`}${key} is not a key${nearest(key, known)}`);
+  }
+  return [
+    `${path} ${issue.code === "invalid_type" && issue.path.length === 1 ? "must be a section with keys of its own" : issue.message}`,
+  ];
+}
+
+function keysOf(section: string): string[] {
+  return Object.keys(SECTIONS[section as keyof typeof SECTIONS]?.shape ?? {});
+}
+
+export interface ConfigKey {
+  readonly section: string;
+  readonly key: string;
+  /** Its environment variable. */
+  readonly variable: string;
+  readonly description: string;
+  /** Undefined where there is none. */
+  readonly fallback: unknown;
+}
+
+/** Every key of the schema, in its order. */
+export function configKeys(): ConfigKey[] {
+  return Object.entries(SECTIONS).flatMap(([section, { shape }]) =>
+    Object.entries(shape).map(([key, type]) => ({
+      section,
+      key,
+      variable: `STANDPIPE_${section}_${key.replace(/[A-Z]/g, "_$&")}`.toUpperCase(),
+      description: type.description ?? "",
+      fallback: fallbackOf(type),
+    })),
+  );
+}
+
+function fallbackOf(type: z.ZodType): unknown {
+  const parsed = type.safeParse(undefined);
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** The largest unit that says it exactly. */
+export function describeBytes(size: number): string {
+  const unit = Object.entries(UNITS).findLast(([name, factor]) => name !== "" && size >= factor && size % factor === 0);
+  return unit === undefined || unit[0] === "B" ? `${size}` : `${size / unit[1]}${unit[0]}`;
+}
+
+/** ": did you mean x?" where something is near enough. */
+function nearest(word: string, candidates: readonly string[]): string {
+  const plain = (text: string): string => text.toLowerCase().replace(/[^a-z]/g, "");
+  const best = candidates
+    .map((candidate) => ({ candidate, distance: editDistance(plain(word), plain(candidate)) }))
+    .sort((a, b) => a.distance - b.distance)[0];
+  return best !== undefined && best.distance <= Math.max(2, word.length / 4) ? `: did you mean ${best.candidate}?` : "";
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries()) {
+      const change = (row[j] ?? 0) + (letter === other ? 0 : 1);
+      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

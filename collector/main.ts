@@ -1,0 +1,102 @@
+/**
+ * The process: arguments, environment, signals, exit code. Nothing else in the collector reads process.env or exits.
+ *
+ * Exit codes: 0 stopped as asked; 1 something failed, the journal keeps what was accepted; 2 it could not be started as
+ * configured.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { systemClock } from "./clock.ts";
+import { startCollector } from "./collector.ts";
+import { type Config, loadConfig } from "./config.ts";
+import { CollectorError } from "./errors.ts";
+import { createLog } from "./log.ts";
+
+const FILE_DEFAULT = "standpipe.yaml";
+
+const HELP = `Standpipe takes logs over OTLP/gRPC, answers OK when they are on disk, and delivers every one to Amazon Data Firehose.
+
+  bun run start [--config FILE] [--check]
+
+  --config FILE   configuration file; else STANDPIPE_CONFIG, else ./standpipe.yaml where it is
+  --check         read the configuration, say whether it can be used, and end
+  --help          this
+
+Every key can be set by environment as well: firehose.stream is STANDPIPE_FIREHOSE_STREAM.
+AWS credentials and region come from the AWS default chain (environment, profile, pod identity).
+All keys: collector/REFERENCE.md.
+`;
+
+async function main(): Promise<number> {
+  const options = readArguments();
+  if (options.help === true) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const config = readConfig(options.config ?? process.env.STANDPIPE_CONFIG);
+  if (options.check === true) {
+    process.stdout.write("the configuration can be used\n");
+    return 0;
+  }
+  return await run(config);
+}
+
+function readArguments(): { config?: string; check?: boolean; help?: boolean } {
+  const options = {
+    config: { type: "string" },
+    check: { type: "boolean" },
+    help: { type: "boolean", short: "h" },
+  } as const;
+  try {
+    return parseArgs({ options, strict: true }).values;
+  } catch (reason) {
+    const words = (reason as Error).message.split(". ")[0];
+    throw new CollectorError("config_invalid", `${words}. Try --help.`, { cause: reason });
+  }
+}
+
+function readConfig(named: string | undefined): Config {
+  const path = named ?? FILE_DEFAULT;
+  if (named === undefined && !existsSync(path)) return loadConfig(undefined, process.env);
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    const code = (cause as { code?: string }).code ?? String(cause);
+    throw new CollectorError("config_invalid", `can't read the configuration ${path} (${code})`, { cause });
+  }
+  return loadConfig({ path, text }, process.env);
+}
+
+/** Resolves with the exit code when a signal has stopped it. */
+async function run(config: Config): Promise<number> {
+  const log = createLog(config.log.level);
+  const die = (reason: unknown): never => {
+    log.fatal({ err: reason }, "a fault in Standpipe itself: it stops; the journal keeps what was accepted");
+    process.exit(1);
+  };
+  process.on("uncaughtException", die);
+  process.on("unhandledRejection", die);
+
+  const signalled = Promise.withResolvers<string>();
+  // A second signal does not shorten the stop: what is being settled would be sent again.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => signalled.resolve(signal));
+
+  const collector = await startCollector(config, { clock: systemClock, random: Math.random, log, onBug: die });
+  log.info({ signal: await signalled.promise }, "stopping");
+  await collector.stop();
+  const { ledger } = collector.status().routes[0] ?? {};
+  log.info(
+    { waiting: String(ledger?.waiting ?? 0n) },
+    "stopped; what waits is in the journal and goes on at the next start",
+  );
+  return 0;
+}
+
+try {
+  process.exit(await main());
+} catch (reason) {
+  if (!(reason instanceof CollectorError)) throw reason;
+  process.stderr.write(`standpipe: ${reason.message}\n`);
+  process.exit(reason.code === "config_invalid" ? 2 : 1);
+}
