@@ -1,9 +1,10 @@
 /**
- * `bun run generate`: types of the .proto files, by proto-loader's own generator, into proto/gen.
- * `generated.test.ts` fails when what is committed there is stale.
+ * `bun run generate`: types of the .proto files, by proto-loader's own generator, into proto/gen, and the reference page
+ * of configuration and errors. `generated.test.ts` fails when what is committed is stale.
  */
-import { rmSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { referencePage } from "./reference.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 
@@ -38,4 +39,9 @@ export function generateTypes(outDirectory: string): void {
   if (run.exitCode !== 0) throw new Error(`proto-loader-gen-types failed: ${run.stderr.toString()}`);
 }
 
-if (import.meta.main) generateTypes(join(ROOT, "proto/gen"));
+export const REFERENCE_PATH = join(ROOT, "collector/REFERENCE.md");
+
+if (import.meta.main) {
+  generateTypes(join(ROOT, "proto/gen"));
+  writeFileSync(REFERENCE_PATH, referencePage());
+}

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Glob } from "bun";
-import { generateTypes } from "./generate.ts";
+import { generateTypes, REFERENCE_PATH } from "./generate.ts";
+import { referencePage } from "./reference.ts";
 
 async function read(directory: string): Promise<Record<string, string>> {
   const files: Record<string, string> = {};
@@ -21,4 +22,8 @@ test("the committed types are what the .proto files generate (else: bun run gene
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }
+});
+
+test("the reference page is what the tables of keys and errors say (else: bun run generate)", async () => {
+  expect(await Bun.file(REFERENCE_PATH).text()).toBe(referencePage());
 });

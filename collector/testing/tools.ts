@@ -5,8 +5,10 @@
  */
 import { test } from "bun:test";
 
-/** Each tool: the command that proves it is there, and the Debian package that brings it. */
-export const TOOLS = {
+export type Tool = "strace" | "h2load" | "grpcio" | "node" | "tmpfs";
+
+/** Each tool: the command that proves it is there, and the Debian package that brings it, where one does. */
+export const TOOLS: Readonly<Record<Tool, { readonly probe: readonly string[]; readonly package?: string }>> = {
   strace: { probe: ["strace", "-V"], package: "strace" },
   h2load: { probe: ["h2load", "--version"], package: "nghttp2-client" },
   grpcio: { probe: ["/usr/bin/python3", "-c", "import grpc"], package: "python3-grpcio" },
@@ -18,9 +20,7 @@ export const TOOLS = {
       'd=$(mktemp -d) && mount -t tmpfs -o size=64k none "$d" && umount "$d"; r=$?; rmdir "$d"; exit $r',
     ],
   },
-} as const satisfies Record<string, { probe: readonly string[]; package?: string }>;
-
-export type Tool = keyof typeof TOOLS;
+};
 
 const found = new Map<Tool, boolean>();
 

@@ -1,0 +1,39 @@
+import { expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const MAIN = join(import.meta.dir, "main.ts");
+
+async function run(...parameters: string[]): Promise<{ code: number; out: string; err: string }> {
+  const started = Bun.spawn({ cmd: [process.execPath, MAIN, ...parameters], stdout: "pipe", stderr: "pipe" });
+  const [out, err] = await Promise.all([new Response(started.stdout).text(), new Response(started.stderr).text()]);
+  return { code: await started.exited, out, err };
+}
+
+test("the demo, on a smaller burst and a wider stream, loses nothing through the kill and says so", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "standpipe-demo-"));
+  try {
+    const small = ["--logs", "12000", "--seconds", "2", "--processes", "2", "--mib-per-second", "4"];
+    const { code, out, err } = await run(...small, "--out", folder);
+    expect(err).toBe("");
+    expect(out).toContain("SIGKILL");
+    expect(out).toMatch(/sent +12,000\n +lost +0\n/);
+    expect(out).toContain(join(folder, "objects"));
+    expect(code).toBe(0);
+    expect(existsSync(join(folder, "objects", "logs"))).toBe(true);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}, 120_000);
+
+test("wrong arguments are one sentence and exit code 2", async () => {
+  expect(await run("--logs", "many")).toEqual({
+    code: 2,
+    out: "",
+    err: 'demo: --logs must be a number from 100 to 5000000, and is "many".\n',
+  });
+  const unknown = await run("--fast");
+  expect(unknown.code).toBe(2);
+  expect(unknown.err).toMatch(/^demo: .*--fast.*\n$/);
+});
