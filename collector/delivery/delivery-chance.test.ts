@@ -4,7 +4,7 @@
  */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { advanceUntil, createRig, type Rig } from "../testing/delivery-rig.ts";
+import { advanceUntil, createRig, type Rig, WIDE_QUOTA } from "../testing/delivery-rig.ts";
 import { awsError, type Behaviour, FakeSink, type SeenCall, SLOW_DOWN } from "../testing/fake-sink.ts";
 import { MemoryJournal, MemoryLedger } from "../testing/memory-journal.ts";
 import { VirtualClock } from "../testing/virtual-clock.ts";
@@ -69,75 +69,89 @@ const scenario = fc.record({
   answers: fc.array(answer, { maxLength: 60 }),
   latenciesMs: fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 7 }),
   /** After how long the process dies, each time; and whether the ledger was just written. */
-  crashes: fc.array(fc.record({ afterMs: fc.integer({ min: 1, max: 400 }), flushed: fc.boolean() }), { maxLength: 3 }),
+  crashes: fc.array(fc.record({ afterMs: fc.integer({ min: 1, max: 4000 }), flushed: fc.boolean() }), { maxLength: 3 }),
+  /** Some leave every call to wait for its turn. */
+  bytesPerSecond: fc.constantFrom(2_000, 20_000, 1e9),
+  /** How many lines the transcoder gives at a time. */
+  linesMax: fc.constantFrom(1, 4, 1000),
   chance: fc.double({ min: 0, max: 0.999, noNaN: true }),
 });
 
 test("nothing is lost, nothing doubled without reason, and the ledger balances, whatever Firehose answers", async () => {
   await fc.assert(
-    fc.asyncProperty(scenario, async ({ commits, bad, answers, latenciesMs, crashes, chance }) => {
-      const clock = new VirtualClock();
-      const journal = new MemoryJournal();
-      const lines: string[] = [];
-      for (const lengths of commits) {
-        const texts = lengths.map((length, index) => {
-          const number = lines.length + index;
-          return `${bad.includes(number) ? "bad" : "log"} ${number} `.padEnd(length, ".");
-        });
-        journal.append(texts);
-        lines.push(...texts);
-      }
-      const sink = new FakeSink({
-        clock,
-        behave: (call) => behaviourOf(answers[call.index], call),
-        latencyMs: () => latenciesMs[sink.calls % latenciesMs.length] ?? 0,
-      });
-      /** For each line, how often it may be in the stream besides once. */
-      const excused: string[] = [];
-      const begin = (ledger: MemoryLedger): Rig => {
-        const rig = createRig(() => sink, { clock, journal, ledger, random: () => chance });
-        rig.delivery.start();
-        return rig;
-      };
-      let rig = begin(new MemoryLedger());
-      for (const { afterMs, flushed } of crashes) {
-        await clock.advance(afterMs);
-        if (flushed) await rig.ledger.flush();
-        const found = rig.ledger.crashed();
-        for (const { first, end } of found.openRanges(0n, journal.head)) {
-          for (let ordinal = first; ordinal < end; ordinal++) {
-            // Settled, but not on disk: it is read again.
-            if (rig.ledger.openRanges(ordinal, ordinal + 1n).length === 0) excused.push(lines[Number(ordinal)] ?? "");
-          }
+    fc.asyncProperty(
+      scenario,
+      async ({ commits, bad, answers, latenciesMs, crashes, bytesPerSecond, linesMax, chance }) => {
+        const clock = new VirtualClock();
+        const journal = new MemoryJournal();
+        const lines: string[] = [];
+        for (const lengths of commits) {
+          const texts = lengths.map((length, index) => {
+            const number = lines.length + index;
+            return `${bad.includes(number) ? "bad" : "log"} ${number} `.padEnd(length, ".");
+          });
+          journal.append(texts);
+          lines.push(...texts);
         }
-        const dead = rig.delivery.stop(0);
-        await clock.advance(0);
-        await dead;
-        rig = begin(found);
-      }
-      const drained = (): boolean => rig.ledger.cursor === journal.head;
-      // A bad line goes into quarantine when another is taken: where there is none, one comes in the end.
-      if (!(await advanceUntil(clock, drained, 900_000, 500))) {
-        lines.push("log last");
-        journal.append(["log last"]);
-        expect(await advanceUntil(clock, drained, 900_000, 500)).toBe(true);
-      }
+        const sink = new FakeSink({
+          clock,
+          behave: (call) => behaviourOf(answers[call.index], call),
+          latencyMs: (call) => latenciesMs[call % latenciesMs.length] ?? 0,
+        });
+        /** For each line, how often it may be in the stream besides once. */
+        const excused: string[] = [];
+        const begin = (ledger: MemoryLedger): Rig => {
+          const rig = createRig(() => sink, {
+            clock,
+            journal,
+            ledger,
+            quota: { ...WIDE_QUOTA, bytesPerSecond },
+            random: () => chance,
+          });
+          rig.transcoder.linesMax = linesMax;
+          rig.delivery.start();
+          return rig;
+        };
+        let rig = begin(new MemoryLedger());
+        for (const { afterMs, flushed } of crashes) {
+          await clock.advance(afterMs);
+          if (flushed) await rig.ledger.flush();
+          const found = rig.ledger.crashed();
+          for (const { first, end } of found.openRanges(0n, journal.head)) {
+            for (let ordinal = first; ordinal < end; ordinal++) {
+              // Settled, but not on disk: it is read again.
+              if (rig.ledger.openRanges(ordinal, ordinal + 1n).length === 0) excused.push(lines[Number(ordinal)] ?? "");
+            }
+          }
+          const dead = rig.delivery.stop(0);
+          await clock.advance(0);
+          await dead;
+          rig = begin(found);
+        }
+        const drained = (): boolean => rig.ledger.cursor === journal.head;
+        // A bad line goes into quarantine when another is taken: where there is none, one comes in the end.
+        if (!(await advanceUntil(clock, drained, 900_000, 500))) {
+          lines.push("log last");
+          journal.append(["log last"]);
+          expect(await advanceUntil(clock, drained, 900_000, 500)).toBe(true);
+        }
 
-      excused.push(...sink.lost);
-      const seen = count(sink.lines);
-      const allowed = count(excused);
-      const quarantined = count(rig.ledger.entries.map((entry) => new TextDecoder().decode(entry.request).trimEnd()));
-      for (const line of lines) {
-        expect([line, quarantined.get(line) ?? 0]).toEqual([line, line.startsWith("bad") ? 1 : 0]);
-        if (line.startsWith("bad")) continue;
-        expect(seen.get(line) ?? 0).toBeGreaterThanOrEqual(1);
-        expect(seen.get(line) ?? 0).toBeLessThanOrEqual(1 + (allowed.get(line) ?? 0));
-      }
-      const { delivered, filtered } = rig.ledger.totals;
-      expect(delivered + filtered + rig.ledger.totals.quarantined).toBe(journal.head);
-      expect(rig.delivery.status()).toMatchObject({ readAheadBytes: 0, inFlight: { calls: 0, bytes: 0 } });
-      await rig.delivery.stop(0);
-    }),
+        excused.push(...sink.lost);
+        const seen = count(sink.lines);
+        const allowed = count(excused);
+        const quarantined = count(rig.ledger.entries.map((entry) => new TextDecoder().decode(entry.request).trimEnd()));
+        for (const line of lines) {
+          expect([line, quarantined.get(line) ?? 0]).toEqual([line, line.startsWith("bad") ? 1 : 0]);
+          if (line.startsWith("bad")) continue;
+          expect(seen.get(line) ?? 0).toBeGreaterThanOrEqual(1);
+          expect(seen.get(line) ?? 0).toBeLessThanOrEqual(1 + (allowed.get(line) ?? 0));
+        }
+        const { delivered, filtered } = rig.ledger.totals;
+        expect(delivered + filtered + rig.ledger.totals.quarantined).toBe(journal.head);
+        expect(rig.delivery.status()).toMatchObject({ readAheadBytes: 0, inFlight: { calls: 0, bytes: 0 } });
+        await rig.delivery.stop(0);
+      },
+    ),
     { numRuns: 120 },
   );
 }, 60_000);

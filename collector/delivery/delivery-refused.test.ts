@@ -1,26 +1,13 @@
 import { expect, test } from "bun:test";
 import { pino } from "pino";
-import { advanceUntil, createRig, numberedLines, type Rig, recordingLog } from "../testing/delivery-rig.ts";
-import { awsError, type Behaviour, FakeSink, type SeenCall } from "../testing/fake-sink.ts";
+import { advanceUntil, numberedLines, recordingLog, rigWith } from "../testing/delivery-rig.ts";
+import { awsError, type Behaviour, type SeenCall } from "../testing/fake-sink.ts";
 import { extractLine } from "../testing/memory-journal.ts";
 
 const TAKE: Behaviour = { kind: "take" };
 const WORDS = "1 validation error detected: Value at 'records.3.member.data' failed to satisfy constraint";
 const REFUSED: Behaviour = { kind: "fail", error: awsError("ValidationException", WORDS) };
 const MINUTE_MS = 60_000;
-
-function rigWith(
-  behave: (call: SeenCall) => Behaviour,
-  options: Parameters<typeof createRig>[1] = {},
-): Rig & { sink: FakeSink } {
-  let sink: FakeSink | undefined;
-  const rig = createRig((clock) => {
-    sink = new FakeSink({ clock, behave });
-    return sink;
-  }, options);
-  if (sink === undefined) throw new Error("the rig made no sink");
-  return { ...rig, sink };
-}
 
 /** Refuses every call that holds a line with "bad" in it. */
 const refuseBad = (call: SeenCall): Behaviour =>

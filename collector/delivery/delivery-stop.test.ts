@@ -1,16 +1,9 @@
 import { expect, test } from "bun:test";
-import { createRig, numberedLines } from "../testing/delivery-rig.ts";
-import { awsError, type Behaviour, FakeSink } from "../testing/fake-sink.ts";
-import { VirtualClock } from "../testing/virtual-clock.ts";
-
-function rigWith(behave: () => Behaviour, latencyMs: number, options: Parameters<typeof createRig>[1] = {}) {
-  const clock = new VirtualClock();
-  const sink = new FakeSink({ clock, behave, latencyMs: () => latencyMs });
-  return { ...createRig(() => sink, { ...options, clock }), sink };
-}
+import { createRig, numberedLines, rigWith } from "../testing/delivery-rig.ts";
+import { awsError, FakeSink } from "../testing/fake-sink.ts";
 
 test("a stop waits for the calls in flight, counts them, and starts no more", async () => {
-  const rig = rigWith(() => ({ kind: "take" }), 1000);
+  const rig = rigWith(() => ({ kind: "take" }), { latencyMs: 1000 });
   const lines = numberedLines(0, 2000);
   rig.journal.append(lines);
   rig.delivery.start();
@@ -34,7 +27,7 @@ test("a stop waits for the calls in flight, counts them, and starts no more", as
 });
 
 test("a stop that runs out of time aborts what is open; its records stay open in the ledger", async () => {
-  const rig = rigWith(() => ({ kind: "hang" }), 0);
+  const rig = rigWith(() => ({ kind: "hang" }));
   rig.journal.append(numberedLines(0, 100));
   rig.delivery.start();
   await rig.clock.advance(10);
@@ -71,11 +64,11 @@ test("a stop cuts every wait short: idle, packing, pacing, backing off and holdi
   const down = awsError("InternalFailure", "sorry", 500);
   const slow = { bytesPerSecond: 1, recordsPerSecond: 1, requestsPerSecond: 1 };
   const cases = [
-    rigWith(() => ({ kind: "take" }), 1),
-    rigWith(() => ({ kind: "take" }), 1, { limits: { packDelayMsMax: 3_600_000 } }),
-    rigWith(() => ({ kind: "take" }), 1, { quota: slow }),
-    rigWith(() => ({ kind: "fail", error: down }), 1),
-    rigWith(() => ({ kind: "fail", error: missing }), 1),
+    rigWith(() => ({ kind: "take" })),
+    rigWith(() => ({ kind: "take" }), { limits: { packDelayMsMax: 3_600_000 } }),
+    rigWith(() => ({ kind: "take" }), { quota: slow }),
+    rigWith(() => ({ kind: "fail", error: down })),
+    rigWith(() => ({ kind: "fail", error: missing })),
   ];
   for (const [index, rig] of cases.entries()) {
     if (index === 1) rig.journal.append(["one line"]);
@@ -89,7 +82,7 @@ test("a stop cuts every wait short: idle, packing, pacing, backing off and holdi
 });
 
 test("stopping twice is stopping once, and before the start there is nothing to stop", async () => {
-  const rig = rigWith(() => ({ kind: "take" }), 1);
+  const rig = rigWith(() => ({ kind: "take" }));
   await rig.delivery.stop(0);
   await rig.delivery.stop(0);
   expect(rig.ledger.flushes).toBe(1);

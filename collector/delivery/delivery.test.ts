@@ -1,24 +1,17 @@
 import { expect, test } from "bun:test";
 import { pino } from "pino";
-import { advanceUntil, createRig, numberedLines, recordingLog } from "../testing/delivery-rig.ts";
-import { awsError, type Behaviour, FakeSink, type SeenCall, SLOW_DOWN } from "../testing/fake-sink.ts";
-import type { VirtualClock } from "../testing/virtual-clock.ts";
+import { advanceUntil, numberedLines, recordingLog, rigWith } from "../testing/delivery-rig.ts";
+import { awsError, type Behaviour, SLOW_DOWN } from "../testing/fake-sink.ts";
 import type { RecordAnswer } from "./outcome.ts";
 
 const TAKE: Behaviour = { kind: "take" };
 const DOWN: Behaviour = { kind: "fail", error: awsError("InternalFailure", "we are sorry", 500) };
 const MINUTE_MS = 60_000;
 
-/** A rig and the sink in it. */
-function rigWith(behave: (call: SeenCall) => Behaviour, options: Parameters<typeof createRig>[1] = {}) {
-  let sink: FakeSink | undefined;
-  const rig = createRig((clock: VirtualClock) => {
-    sink = new FakeSink({ clock, behave });
-    return sink;
-  }, options);
-  if (sink === undefined) throw new Error("the rig made no sink");
-  return { ...rig, sink };
-}
+const MISSING: Behaviour = {
+  kind: "fail",
+  error: awsError("ResourceNotFoundException", "Firehose logs not found under account 123."),
+};
 
 test("every log record is delivered once, in records and calls within their limits", async () => {
   const rig = rigWith((call) => {
@@ -70,6 +63,20 @@ test("lines that trickle in share a record until the packing delay of the first 
   await rig.delivery.stop(0);
 });
 
+test("the packing delay of a line counts from that line, also when it follows a full record", async () => {
+  const rig = rigWith(() => TAKE, { limits: { packDelayMsMax: 300 } });
+  rig.delivery.start();
+  rig.journal.append(numberedLines(0, 4));
+  await rig.clock.advance(200);
+  rig.journal.append(numberedLines(4, 2));
+  await rig.clock.advance(200);
+  // Five lines made a record; the sixth has waited for 200 ms.
+  expect(rig.sink.lines).toHaveLength(5);
+  await rig.clock.advance(110);
+  expect(rig.sink.lines).toHaveLength(6);
+  await rig.delivery.stop(0);
+});
+
 test("exactly the failed records are sent again, before anything fresh", async () => {
   const calls: (readonly string[])[] = [];
   const answers: RecordAnswer[] = [undefined, SLOW_DOWN, undefined, { code: "InternalFailure", message: "sorry" }];
@@ -93,6 +100,56 @@ test("exactly the failed records are sent again, before anything fresh", async (
     retried: { records: 2, bytes: 400 },
     lastError: { code: "ServiceUnavailableException", message: "Slow down." },
   });
+  await rig.delivery.stop(0);
+});
+
+test("a partial throttle slows down in proportion to what was refused, and is no trouble beyond that", async () => {
+  let throttled = 0;
+  const rig = rigWith((call) => {
+    if (call.records.length < 4 || throttled > 0) return TAKE;
+    throttled += 1;
+    return { kind: "answer", answers: [undefined, SLOW_DOWN, undefined, undefined] };
+  });
+  rig.journal.append(numberedLines(0, 400));
+  rig.delivery.start();
+  let backoffMs = 0;
+  for (let step = 0; step < 100; step++) {
+    await rig.clock.advance(1);
+    const status = rig.delivery.status();
+    backoffMs = Math.max(backoffMs, status.backoffMs);
+    expect(status.state).toBe("delivering");
+  }
+  // A quarter of it failed, and chance is 0.5: an eighth of the 100 ms.
+  expect(backoffMs).toBe(12.5);
+  await rig.clock.advance(1100);
+  expect(rig.ledger.cursor).toBe(400n);
+  await rig.delivery.stop(0);
+});
+
+test("trouble that begins while a call waits for its turn keeps it back, and costs it no quota", async () => {
+  // A record takes 200 ms of the quota, a burst is 250 ms, an answer takes 140 ms, and the pause after it is 50 ms.
+  const quota = { bytesPerSecond: 1000, recordsPerSecond: 1e6, requestsPerSecond: 1e6 };
+  const atMs: number[] = [];
+  const rig = rigWith((call) => (atMs.push(call.atMs) === 1 ? DOWN : TAKE), { quota, latencyMs: 140 });
+  const startedMs = rig.clock.monotonicMs();
+  rig.journal.append(numberedLines(0, 15));
+  rig.delivery.start();
+  await rig.clock.advance(2000);
+  // The second had its turn after 150 ms, and goes when the pause ends, not 200 ms after its turn.
+  expect(atMs.map((ms) => ms - startedMs).slice(0, 3)).toEqual([0, 190, 350]);
+  expect(rig.sink.lines.toSorted()).toEqual(numberedLines(0, 15).toSorted());
+  await rig.delivery.stop(0);
+});
+
+test("a call from before the trouble does not end it, whatever its answer", async () => {
+  const rig = rigWith((call) => (call.index === 0 ? TAKE : DOWN), {
+    latencyMs: (call) => (call === 0 ? 500 : 10),
+    limits: { backoffBaseMs: 5000 },
+  });
+  rig.journal.append(numberedLines(0, 100));
+  rig.delivery.start();
+  await rig.clock.advance(600);
+  expect(rig.delivery.status()).toMatchObject({ state: "backing_off", delivered: { records: 1 } });
   await rig.delivery.stop(0);
 });
 
@@ -131,6 +188,8 @@ test("an hour without Firehose: memory stays bounded, one alert, everything deli
   expect(rig.journal.reads).toBeLessThan(300);
   expect(await advanceUntil(rig.clock, () => rig.ledger.cursor === 3600n, MINUTE_MS)).toBe(true);
   expect(rig.sink.lines.sort()).toEqual(lines.sort());
+  // Logs came one a second, and still the records were filled, five lines each, for what is not full is billed as if.
+  expect(rig.sink.taken.length).toBeLessThanOrEqual(3600 / 5 + 5);
   expect(told.map((line) => [line.level, line.msg])).toEqual([
     [40, "Firehose takes nothing at present; calls are tried again"],
     [50, "Firehose has taken nothing for long; logs wait in the journal"],
@@ -138,11 +197,6 @@ test("an hour without Firehose: memory stays bounded, one alert, everything deli
   ]);
   await rig.delivery.stop(0);
 });
-
-const MISSING: Behaviour = {
-  kind: "fail",
-  error: awsError("ResourceNotFoundException", "Firehose logs not found under account 123."),
-};
 
 test("a missing stream holds the route: one alert with advice, slow probes, and it goes on by itself", async () => {
   const { log, lines: told } = recordingLog((stream) => pino({ level: "info" }, stream));

@@ -215,7 +215,7 @@ export class Delivery {
         continue;
       }
       const records = call.records.length;
-      if (!(await pacer.take(call.bytes, records, signal)) || signal.aborted) return;
+      if (!(await pacer.take(call.bytes, records, signal))) return;
       if (!this.#mayCall() || this.#trouble.pauseMs > 0) {
         // Trouble began while this call waited for its turn.
         pacer.giveBack(call.bytes, records);

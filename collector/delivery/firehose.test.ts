@@ -165,11 +165,7 @@ const shapes: readonly (readonly [string, () => Response, object])[] = [
   ["a good status with an error page", () => new Response("<html>"), { kind: "passing" }],
   ["a bare 503", () => new Response(null, { status: 503 }), { kind: "passing" }],
   ["a bare 413", () => new Response(null, { status: 413 }), { kind: "split" }],
-  [
-    "a redirect",
-    () => new Response(null, { status: 302, headers: { location: "http://127.0.0.1:1/" } }),
-    { kind: "passing" },
-  ],
+  ["a redirect", () => new Response(null, { status: 302, headers: { location: "/elsewhere" } }), { kind: "passing" }],
 ];
 
 for (const [name, answer, verdict] of shapes) {

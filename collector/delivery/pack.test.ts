@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { callBytesTarget, halveRecord, type Lines, type PackedRecord, Packer, recordBytesTarget } from "./pack.ts";
+import type { Lines } from "../otlp/transcode.ts";
+import { callBytesTarget, halveRecord, type PackedRecord, Packer, recordBytesTarget } from "./pack.ts";
 
 const decoder = new TextDecoder();
 

@@ -9,14 +9,7 @@
  */
 import { assert } from "../errors.ts";
 import { FIREHOSE_BILLING_UNIT_BYTES } from "../limits.ts";
-
-/** What the transcoder gives: lines of JSON laid end to end. Views of buffers that its next call overwrites. */
-export interface Lines {
-  readonly bytes: Uint8Array;
-  /** `ends[i]` is the offset just past the "\n" of line i. */
-  readonly ends: Uint32Array;
-  readonly count: number;
-}
+import type { Lines } from "../otlp/transcode.ts";
 
 /** One Firehose record on its way, with bytes of its own. */
 export interface PackedRecord {

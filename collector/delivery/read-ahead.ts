@@ -10,21 +10,17 @@ import type { Clock, Random } from "../clock.ts";
 import { assert } from "../errors.ts";
 import type { Commit, JournalReader, QuarantineEntry, RouteLedger } from "../journal/port.ts";
 import type { Log } from "../log.ts";
+import type { extractRecord } from "../otlp/edit.ts";
+import type { Lines, Transcoder } from "../otlp/transcode.ts";
 import type { Outbox } from "./outbox.ts";
-import { type Lines, type PackedRecord, Packer } from "./pack.ts";
+import { type PackedRecord, Packer } from "./pack.ts";
 import { untilDone } from "./until-done.ts";
 
-/** What delivery needs of `Transcoder` in otlp/. */
-export interface LineSource {
-  /**
-   * The log records of `request` with index in [from, to) as lines of JSON, or as many of them, at least one, as it does
-   * at a time; `first` is the ordinal of index 0. What it returns is overwritten by the next call.
-   */
-  transcode(request: Uint8Array, first: bigint, from: number, to: number): Lines;
-}
+/** What delivery needs of the transcoder. It may give fewer lines than asked for, at least one, and is then asked again. */
+export type LineSource = Pick<Transcoder, "transcode">;
 
-/** `extractRecord` of otlp/: one log record alone, as a request with its resource and scope. */
-export type ExtractRecord = (request: Uint8Array, index: number) => Uint8Array;
+/** One log record alone, as a request with its resource and scope. */
+export type ExtractRecord = typeof extractRecord;
 
 export interface ReadAheadOptions {
   readonly journal: JournalReader;

@@ -4,6 +4,7 @@ import { Delivery, type DeliveryLimits, type Sink } from "../delivery/delivery.t
 import { Pacer, type Quota } from "../delivery/pacer.ts";
 import type { ExtractRecord } from "../delivery/read-ahead.ts";
 import { type Log, silentLog } from "../log.ts";
+import { type Behaviour, FakeSink, type SeenCall } from "./fake-sink.ts";
 import { extractLine, LineTranscoder, MemoryJournal, MemoryLedger } from "./memory-journal.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
@@ -26,21 +27,20 @@ export const SMALL_LIMITS: Partial<DeliveryLimits> = {
 
 export const WIDE_QUOTA: Quota = { bytesPerSecond: 1e9, recordsPerSecond: 1e6, requestsPerSecond: 1e6 };
 
-/** A delivery that is not started yet. */
-export function createRig(
-  sink: (clock: VirtualClock) => Sink,
-  options: {
-    limits?: Partial<DeliveryLimits>;
-    quota?: Quota;
-    random?: Random;
-    log?: Log;
-    extractRecord?: ExtractRecord;
-    /** To go on after a restart. */
-    clock?: VirtualClock;
-    journal?: MemoryJournal;
-    ledger?: MemoryLedger;
-  } = {},
-): Rig {
+export interface RigOptions {
+  readonly limits?: Partial<DeliveryLimits>;
+  readonly quota?: Quota;
+  readonly random?: Random;
+  readonly log?: Log;
+  readonly extractRecord?: ExtractRecord;
+  /** To go on after a restart. */
+  readonly clock?: VirtualClock;
+  readonly journal?: MemoryJournal;
+  readonly ledger?: MemoryLedger;
+}
+
+/** A delivery that is not started yet. Chance is 0.5 unless told. */
+export function createRig(sink: (clock: VirtualClock) => Sink, options: RigOptions = {}): Rig {
   const clock = options.clock ?? new VirtualClock();
   const journal = options.journal ?? new MemoryJournal();
   const ledger = options.ledger ?? new MemoryLedger();
@@ -59,6 +59,18 @@ export function createRig(
     limits: { ...SMALL_LIMITS, ...options.limits },
   });
   return { clock, journal, ledger, transcoder, pacer, delivery };
+}
+
+/** The same with a fake sink that does as told, after `latencyMs` (5 unless told). */
+export function rigWith(
+  behave: (call: SeenCall) => Behaviour,
+  options: RigOptions & { latencyMs?: number | ((call: number) => number) } = {},
+): Rig & { readonly sink: FakeSink } {
+  const clock = options.clock ?? new VirtualClock();
+  const latency = options.latencyMs ?? 5;
+  const latencyMs = typeof latency === "number" ? () => latency : latency;
+  const sink = new FakeSink({ clock, behave, latencyMs });
+  return { ...createRig(() => sink, { ...options, clock }), sink };
 }
 
 /** Log lines as objects, for tests of what the operator is told. */

@@ -33,7 +33,7 @@ export function awsError(name: string, message: string, httpStatusCode = 400): E
 export class FakeSink implements Sink {
   readonly #clock: Clock;
   readonly #behave: (call: SeenCall) => Behaviour;
-  readonly #latencyMs: () => number;
+  readonly #latencyMs: (call: number) => number;
   /** What is in the stream now, in order: one string per record. */
   readonly taken: string[] = [];
   /** Lines that were taken without the caller being told, each as often as that happened. */
@@ -42,7 +42,7 @@ export class FakeSink implements Sink {
   inFlight = 0;
   inFlightMax = 0;
 
-  constructor(options: { clock: Clock; behave?: (call: SeenCall) => Behaviour; latencyMs?: () => number }) {
+  constructor(options: { clock: Clock; behave?: (call: SeenCall) => Behaviour; latencyMs?: (call: number) => number }) {
     this.#clock = options.clock;
     this.#behave = options.behave ?? (() => ({ kind: "take" }));
     this.#latencyMs = options.latencyMs ?? (() => 5);
@@ -56,7 +56,8 @@ export class FakeSink implements Sink {
   async put(records: readonly Uint8Array[], signal: AbortSignal): Promise<readonly RecordAnswer[]> {
     const texts = records.map((record) => new TextDecoder().decode(record));
     const bytes = records.reduce((sum, record) => sum + record.length, 0);
-    const behaviour = this.#behave({ index: this.calls, atMs: this.#clock.monotonicMs(), records: texts, bytes });
+    const index = this.calls;
+    const behaviour = this.#behave({ index, atMs: this.#clock.monotonicMs(), records: texts, bytes });
     this.calls += 1;
     this.inFlight += 1;
     this.inFlightMax = Math.max(this.inFlightMax, this.inFlight);
@@ -65,7 +66,7 @@ export class FakeSink implements Sink {
         await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
         throw Object.assign(new Error("the call was aborted"), { name: "AbortError" });
       }
-      await this.#clock.sleep(this.#latencyMs(), signal);
+      await this.#clock.sleep(this.#latencyMs(index), signal);
       if (signal.aborted) throw Object.assign(new Error("the call was aborted"), { name: "AbortError" });
       return this.#finish(behaviour, texts);
     } finally {

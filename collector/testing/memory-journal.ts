@@ -167,13 +167,16 @@ export class LineTranscoder {
   #used = 0;
   /** Lines that contain this can't be transcoded. */
   poison: string | undefined;
+  /** Gives no more lines than this at a time. */
+  linesMax = Number.POSITIVE_INFINITY;
 
   transcode(
     request: Uint8Array,
     _first: bigint,
     from: number,
-    to: number,
+    upTo: number,
   ): { bytes: Uint8Array; ends: Uint32Array; count: number } {
+    const to = Math.min(upTo, from + this.linesMax);
     const ends = new Uint32Array(to - from);
     this.#buffer.fill(0x23, 0, this.#used);
     let bytes = 0;
