@@ -133,11 +133,11 @@ export class Admission {
       throw new CollectorError("request_too_large", `at most ${this.#limits.inFlightBytesMax} bytes can be in flight`);
     }
     const arrival = this.#arrivals++;
-    const arrivedAtMs = this.#clock.monotonicMs();
+    const holdEndsAtMs = this.#clock.monotonicMs() + holdMsFor(caller.deadlineAtMs, this.#clock.nowMs(), this.#limits);
     let isBack = false;
     for (;;) {
       if (this.#held.length === 0 && this.#fits(bytes)) this.#inFlightBytes += bytes;
-      else await this.#hold({ arrival, bytes, holdMs: this.#holdMs(caller, arrivedAtMs), isBack }, caller);
+      else await this.#hold({ arrival, bytes, holdMs: holdEndsAtMs - this.#clock.monotonicMs(), isBack }, caller);
       try {
         return await work();
       } catch (reason) {
@@ -158,14 +158,6 @@ export class Admission {
     this.#drained.abort();
     this.#stopListening();
     for (const held of [...this.#held]) held.refuse(shuttingDown());
-  }
-
-  /** How much longer a call may be held, in milliseconds; zero or less when not at all. */
-  #holdMs(caller: Caller, arrivedAtMs: number): number {
-    if (caller.deadlineAtMs !== Number.POSITIVE_INFINITY) {
-      return caller.deadlineAtMs - this.#limits.deadlineMarginMs - this.#clock.nowMs();
-    }
-    return this.#limits.holdMsMax - (this.#clock.monotonicMs() - arrivedAtMs);
   }
 
   #hold(call: { arrival: number; bytes: number; holdMs: number; isBack: boolean }, caller: Caller): Promise<void> {
@@ -253,6 +245,12 @@ export class Admission {
   }
 }
 
-function shuttingDown(): CollectorError {
+/** How long a call with this deadline may be held from now on, in milliseconds; zero or less when not at all. */
+export function holdMsFor(deadlineAtMs: number, nowMs: number, limits: AdmissionLimits): number {
+  if (deadlineAtMs === Number.POSITIVE_INFINITY) return limits.holdMsMax;
+  return deadlineAtMs - limits.deadlineMarginMs - nowMs;
+}
+
+export function shuttingDown(): CollectorError {
   return new CollectorError("shutting_down", "this collector is stopping; send it again, to any replica");
 }

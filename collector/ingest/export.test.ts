@@ -171,7 +171,7 @@ test("a gzip bomb is stopped at the limit: RESOURCE_EXHAUSTED", async () => {
   const answer = await callRaw(run.port, bomb, GZIP);
   expect(answer.code).toBe(status.RESOURCE_EXHAUSTED);
   expect(answer.details).toContain("unpacked");
-  expect(run.server.snapshot()).toMatchObject({ calls: 0, refusedOnReceipt: 1, receivingCalls: 0 });
+  expect(run.server.snapshot()).toMatchObject({ calls: 0, refusedOnReceipt: 1, receivingBytes: 0 });
 });
 
 test("corrupt gzip and a malformed timeout, INTERNAL by grpc-js, leave as INVALID_ARGUMENT", async () => {

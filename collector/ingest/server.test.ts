@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { connect, constants } from "node:http2";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { CollectorError } from "../errors.ts";
+import { VirtualClock } from "../testing/virtual-clock.ts";
 import { ADMISSION_LIMITS_DEFAULT } from "./admission.ts";
 import { EXPORT_PATH, logsRequest, RawClient, startIngest, until } from "./fixture.ts";
 import { LOGS_SERVICE, loadProtocol } from "./protocol.ts";
@@ -60,13 +61,13 @@ test("a client that vanishes in the middle of its message, or while it is writte
   session.on("error", () => {});
   const stream = session.request({ ":method": "POST", ":path": EXPORT_PATH, "content-type": "application/grpc" });
   stream.on("error", () => {});
-  const message = logsRequest(10, 1_000);
+  const message = logsRequest(100, 1_000);
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(message.length, 1);
   stream.write(Buffer.concat([prefix, message.subarray(0, 4_000)]));
-  await until(() => run.server.snapshot().receivingCalls === 1);
+  await until(() => run.server.snapshot().receivingBytes === message.length);
   session.destroy();
-  await until(() => run.server.snapshot().receivingCalls === 0);
+  await until(() => run.server.snapshot().receivingBytes === 0);
   expect(run.appender.attempts).toBe(0);
 
   run.appender.pause();
@@ -81,24 +82,55 @@ test("a client that vanishes in the middle of its message, or while it is writte
   expect((await run.client.export(logsRequest(1))).code).toBe(status.OK);
 });
 
-test("only so many calls are read into memory at a time, and one that does not arrive gives up its place", async () => {
-  await using run = await startIngest({ receivingCallsMax: 2, receiveMsMax: 300 });
+test("large messages are read within a bound, small ones at once, and one that does not arrive gives up its place", async () => {
+  const bound = { requestBytesMax: 250_000, receivingBytesMax: 250_000 };
+  const clock = new VirtualClock();
+  await using run = await startIngest({ ...bound, receiveMsMax: 300, clock });
   const session = connect(`http://127.0.0.1:${run.port}`);
   session.on("error", () => {});
   const statuses: number[] = [];
-  for (let silent = 0; silent < 2; silent++) {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(120_000, 1);
+  for (const first of [prefix, prefix.subarray(0, 2)]) {
     const stream = session.request({ ":method": "POST", ":path": EXPORT_PATH, "content-type": "application/grpc" });
     stream.on("response", (headers) => statuses.push(Number(headers["grpc-status"])));
     stream.on("error", () => {});
-    stream.write(Buffer.alloc(3));
+    stream.write(first);
   }
-  await until(() => run.server.snapshot().receivingCalls === 2);
-  const answers = Array.from({ length: 20 }, () => run.client.export(logsRequest(40, 5_000)));
-  await until(() => run.server.snapshot().unreadCalls > 0);
-  for (const answer of answers) expect((await answer).code).toBe(status.OK);
+  await until(() => run.server.snapshot().receivingBytes >= 120_000 && run.server.snapshot().unreadCalls === 1);
+  const large = Array.from({ length: 20 }, () => run.client.export(logsRequest(40, 5_000)));
+  await until(() => run.server.snapshot().unreadCalls > 10);
+  expect((await run.client.export(logsRequest(1))).code).toBe(status.OK);
+  expect(run.appender.records).toBe(1);
+  let seenMax = 0;
+  const all = Promise.all(large);
+  await clock.advance(400);
+  await clock.advance(400);
+  await until(() => {
+    seenMax = Math.max(seenMax, run.server.snapshot().receivingBytes);
+    return run.server.snapshot().acknowledgedCalls === 21;
+  });
+  for (const answer of await all) expect(answer.code).toBe(status.OK);
+  expect(seenMax).toBeLessThanOrEqual(250_000);
   expect(statuses).toEqual([status.UNAVAILABLE, status.UNAVAILABLE]);
-  expect(run.server.snapshot()).toMatchObject({ receivingCalls: 0, unreadCalls: 0, refusedOnReceipt: 2 });
+  expect(run.server.snapshot()).toMatchObject({ receivingBytes: 0, unreadCalls: 0, refusedOnReceipt: 2 });
   session.destroy();
+});
+
+test("compressed messages are unpacked within the same bound", async () => {
+  const bound = { requestBytesMax: 250_000, receivingBytesMax: 500_000 };
+  await using run = await startIngest(bound);
+  const gzip = new RawClient(run.port, { "grpc.default_compression_algorithm": 2 });
+  let seenMax = 0;
+  const all = Promise.all(Array.from({ length: 30 }, () => gzip.export(logsRequest(40, 5_000))));
+  await until(() => {
+    seenMax = Math.max(seenMax, run.server.snapshot().receivingBytes);
+    return run.server.snapshot().acknowledgedCalls === 30;
+  });
+  for (const answer of await all) expect(answer.code).toBe(status.OK);
+  expect(seenMax).toBeLessThanOrEqual(500_000);
+  expect(run.server.snapshot()).toMatchObject({ receivingBytes: 0, unreadCalls: 0 });
+  gzip.grpc.close();
 });
 
 test("a connection is closed at its age without a failed call, and the client comes back on a new one", async () => {

@@ -12,7 +12,15 @@ import { type AssertionError, assert } from "../errors.ts";
 import type { Appender } from "../journal/port.ts";
 import { type Log, silentLog } from "../log.ts";
 import type { ScanLimits } from "../otlp/scan.ts";
-import { ADMISSION_LIMITS_DEFAULT, Admission, type AdmissionLimits, type Caller, CallerGone } from "./admission.ts";
+import {
+  ADMISSION_LIMITS_DEFAULT,
+  Admission,
+  type AdmissionLimits,
+  type Caller,
+  CallerGone,
+  holdMsFor,
+  shuttingDown,
+} from "./admission.ts";
 import { answerFailure } from "./boundary.ts";
 import { createCounters, type IngestCounters } from "./counters.ts";
 import { createExport } from "./export.ts";
@@ -29,8 +37,10 @@ export interface IngestOptions {
   readonly admissionLimits?: AdmissionLimits;
   /** Bytes of one request, unpacked. @default 4 MiB, what gRPC clients expect */
   readonly requestBytesMax?: number;
-  /** Export calls that are read into memory at once. @default 16: 64 MiB at worst, twice that if all are gzipped */
-  readonly receivingCallsMax?: number;
+  /** Bytes of large or compressed messages from their first byte to their answer; others wait unread. @default 32 MiB */
+  readonly receivingBytesMax?: number;
+  /** Bytes of such messages after which memory is collected. @default 32 MiB */
+  readonly garbageBytesMax?: number;
   /** How long a call may take to arrive while others wait to be read. @default 10 s */
   readonly receiveMsMax?: number;
   /** How old a connection gets. @default 5 minutes */
@@ -59,7 +69,8 @@ export interface IngestSnapshot extends Readonly<IngestCounters> {
   readonly heldBytes: number;
   /** Calls that ever had to wait. */
   readonly heldTotal: number;
-  readonly receivingCalls: number;
+  /** Bytes that are set aside for messages on their way in. */
+  readonly receivingBytes: number;
   /** Calls that wait to be read. */
   readonly unreadCalls: number;
 }
@@ -87,7 +98,8 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     scanLimits,
     admissionLimits = ADMISSION_LIMITS_DEFAULT,
     requestBytesMax = 4 * MIB,
-    receivingCallsMax = 16,
+    receivingBytesMax = 32 * MIB,
+    garbageBytesMax = 32 * MIB,
     receiveMsMax = 10_000,
     connectionAgeMsMax = 300_000,
     connectionAgeGraceMs = 30_000,
@@ -102,13 +114,12 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   } = options;
   assert(requestBytesMax <= admissionLimits.inFlightBytesMax, "the largest request fits in flight");
   assert(requestBytesMax <= admissionLimits.heldBytesMax, "the largest request can be held");
-  assert(receivingCallsMax >= 1, "at least one call can be received");
 
   const protocol = loadProtocol();
   const counters = createCounters();
   const admission = new Admission(appender, admissionLimits, clock);
-  const receptionLimits = { requestBytesMax, receivingCallsMax, receiveMsMax };
-  const gate = new ReceptionGate(receptionLimits, clock);
+  const receptionLimits = { requestBytesMax, receivingBytesMax, receiveMsMax, garbageBytesMax };
+  const gate = new ReceptionGate(receptionLimits, clock, () => Bun.gc(true));
   const health = createHealth(() => admission.acceptsWrites(), clock, healthPollMs);
   const exportLogs = createExport({ appender, admission, limits: scanLimits, counters });
   let lastLoggedAtMs = Number.NEGATIVE_INFINITY;
@@ -146,8 +157,10 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     );
   };
 
+  const holdMs = (deadlineAtMs: number): number => holdMsFor(deadlineAtMs, clock.nowMs(), admissionLimits);
+  const { exportPath } = protocol;
   const server = new Server({
-    interceptors: [createReception(protocol.exportPath, receptionLimits, gate, counters, random)],
+    interceptors: [createReception({ exportPath, limits: receptionLimits, gate, counters, random, holdMs, clock })],
     "grpc.max_receive_message_length": requestBytesMax,
     "grpc.max_connection_age_ms": connectionAgeMsMax,
     "grpc.max_connection_age_grace_ms": connectionAgeGraceMs,
@@ -172,6 +185,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     drain: async (deadlineMs) => {
       health.drain();
       admission.drain();
+      gate.drain(shuttingDown());
       const finished = new AbortController();
       const closed = new Promise<void>((resolve) => {
         server.tryShutdown(() => {
@@ -191,7 +205,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
       heldCalls: admission.heldCalls,
       heldBytes: admission.heldBytes,
       heldTotal: admission.heldTotal,
-      receivingCalls: gate.receiving,
+      receivingBytes: gate.bytes,
       unreadCalls: gate.waiting,
     }),
   };
