@@ -1,10 +1,11 @@
 import { expect, test } from "bun:test";
 import { connect } from "node:http2";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { Metadata, status } from "@grpc/grpc-js";
 import { AssertionError, CollectorError, ERROR_CODES, type ErrorCode } from "../errors.ts";
 import { scan } from "../otlp/scan.ts";
-import { EXPORT_PATH, logsRequest, SCAN_LIMITS, startIngest, until } from "./fixture.ts";
+import { EXPORT_PATH, logsRequest, RawClient, SCAN_LIMITS, startIngest, until } from "./fixture.ts";
 
 test("OK comes after the append, and what was appended is what was sent", async () => {
   await using run = await startIngest();
@@ -96,7 +97,7 @@ test("a failure nobody foresaw is UNAVAILABLE with RetryInfo, and its message st
   }
 });
 
-test("a broken invariant stops the process, after the client was told UNAVAILABLE", async () => {
+test("a broken invariant is handed on, after the client was told UNAVAILABLE", async () => {
   const bugs: AssertionError[] = [];
   await using run = await startIngest({ onBug: (bug) => bugs.push(bug) });
   const bug = new AssertionError("the head went back");
@@ -107,6 +108,26 @@ test("a broken invariant stops the process, after the client was told UNAVAILABL
   });
   expect(bugs).toEqual([bug]);
 });
+
+const BUGGY_COLLECTOR = `
+  const { AssertionError } = await import("./errors.ts");
+  const { createIngestServer } = await import("./ingest/server.ts");
+  const append = () => Promise.reject(new AssertionError("the head went back"));
+  const appender = { append, hasRoom: () => true, onRoom: () => () => {} };
+  const scanLimits = { recordsMax: 100, nestingMax: 32, recordBytesMax: 1_000 };
+  console.log(await createIngestServer({ appender, address: "127.0.0.1:0", scanLimits }).start());
+`;
+
+test("unless it is told otherwise, a server with a broken invariant takes its process down", async () => {
+  const cwd = join(import.meta.dir, "..");
+  const child = Bun.spawn({ cmd: [process.execPath, "-e", BUGGY_COLLECTOR], cwd, stdout: "pipe", stderr: "pipe" });
+  const { value } = await child.stdout.getReader().read();
+  const client = new RawClient(Number(new TextDecoder().decode(value)));
+  expect((await client.export(logsRequest(1))).code).toBe(status.UNAVAILABLE);
+  expect(await child.exited).toBe(1);
+  expect(await new Response(child.stderr).text()).toContain("the head went back");
+  client.grpc.close();
+}, 30_000);
 
 test("an oversized message is RESOURCE_EXHAUSTED with no RetryInfo and words that help, and the connection stays", async () => {
   await using run = await startIngest({ requestBytesMax: 10_000 });
