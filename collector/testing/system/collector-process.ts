@@ -1,0 +1,220 @@
+/**
+ * The collector as users run it: a process of its own, with its configuration in the environment and its log on standard
+ * error. Started, asked, signalled and killed from a test. A restart is a new process with the same options.
+ */
+import { createServer } from "node:net";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+import { type Config, configKeys } from "../../config.ts";
+
+const MAIN = join(import.meta.dir, "../../main.ts");
+
+/** Far longer than a start takes, on a machine that does other things as well. */
+const START_MS_MAX = 60_000;
+
+/** The end of the log is enough to say why a test failed. */
+const LOG_CHARACTERS_MAX = 200_000;
+
+/** Keys of the configuration, by section. */
+export type Settings = {
+  readonly [S in keyof Config]?: { readonly [K in keyof Config[S]]?: string | number | boolean };
+};
+
+export interface CollectorOptions {
+  /** The journal is its subfolder `journal`; it is the process's working directory too. */
+  readonly directory: string;
+  /** Where Firehose is. */
+  readonly endpoint: string;
+  readonly ports: Ports;
+  readonly settings?: Settings;
+  /** What comes before the command, strace for example. */
+  readonly wrapper?: readonly string[];
+}
+
+export interface Ports {
+  readonly ingest: number;
+  readonly admin: number;
+}
+
+/** The parts of `/status` that tests look at; numbers here stay far below 2^53. */
+export interface StatusView {
+  readonly ingest: {
+    readonly acknowledgedRecords: number;
+    readonly heldCalls: number;
+    readonly heldTotal: number;
+    readonly receivingBytes: number;
+  };
+  readonly journal: {
+    readonly collectorId: string;
+    readonly head: number;
+    readonly tail: number;
+    readonly segments: number;
+    readonly bytes: number;
+    readonly isFull: boolean;
+  };
+  readonly routes: readonly [
+    {
+      readonly cursor: number;
+      readonly ledger: LedgerView;
+      readonly delivery: {
+        readonly state: string;
+        readonly calls: number;
+        readonly inFlight: { readonly calls: number };
+        readonly throttled: { readonly records: number };
+      };
+    },
+  ];
+}
+
+export interface LedgerView {
+  readonly accepted: number;
+  readonly delivered: number;
+  readonly filtered: number;
+  readonly quarantined: number;
+  readonly waiting: number;
+}
+
+/** Two ports that nobody listens on. Below the system's own range, so that no outgoing connection takes them meanwhile. */
+export async function freePorts(): Promise<Ports> {
+  return { ingest: await freePort(), admin: await freePort() };
+}
+
+const PORT_MIN = 20_000;
+const PORT_MAX = 32_000;
+
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN));
+    const isFree = await new Promise<boolean>((resolve) => {
+      const server = createServer();
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
+}
+
+/** The environment of a collector that delivers to `endpoint`, with nothing of this process's own in it. */
+export function environmentOf({ directory, endpoint, ports, settings = {} }: CollectorOptions): Record<string, string> {
+  const all: Settings = {
+    ...settings,
+    ingest: { address: `127.0.0.1:${ports.ingest}`, ...settings.ingest },
+    admin: { address: `127.0.0.1:${ports.admin}`, ...settings.admin },
+    journal: { directory: join(directory, "journal"), freeBytesMin: "1MiB", ...settings.journal },
+    firehose: { stream: "logs", endpoint, packDelayMsMax: 20, ...settings.firehose },
+  };
+  const environment: Record<string, string> = {
+    PATH: process.env.PATH ?? "",
+    HOME: directory,
+    AWS_REGION: "us-east-1",
+    AWS_ACCESS_KEY_ID: "local",
+    AWS_SECRET_ACCESS_KEY: "local",
+    AWS_EC2_METADATA_DISABLED: "true",
+  };
+  for (const { section, key, variable } of configKeys()) {
+    const value = (all[section as keyof Settings] as Record<string, unknown> | undefined)?.[key];
+    if (value !== undefined) environment[variable] = String(value);
+  }
+  return environment;
+}
+
+export class CollectorProcess implements AsyncDisposable {
+  readonly ports: Ports;
+  /** Its exit code; null where a signal ended it. */
+  readonly exited: Promise<number | null>;
+  readonly #child: Subprocess<"ignore", "ignore", "pipe">;
+  readonly #taking = Promise.withResolvers<void>();
+  #log = "";
+
+  private constructor(options: CollectorOptions) {
+    this.ports = options.ports;
+    this.#child = Bun.spawn({
+      cmd: [...(options.wrapper ?? []), process.execPath, "--smol", MAIN],
+      cwd: options.directory,
+      env: environmentOf(options),
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    const read = this.#readLog();
+    this.exited = this.#child.exited.then(async () => {
+      await read;
+      return this.#child.signalCode === null ? this.#child.exitCode : null;
+    });
+    this.#taking.promise.catch(() => undefined);
+  }
+
+  /** Does not wait until it takes logs. */
+  static spawn(options: CollectorOptions): CollectorProcess {
+    return new CollectorProcess(options);
+  }
+
+  /** Resolves when it takes logs; rejects with its own words when it ends instead. */
+  static async start(options: CollectorOptions): Promise<CollectorProcess> {
+    const collector = new CollectorProcess(options);
+    await collector.ready();
+    return collector;
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** What it has written to standard error, the last part of it. */
+  get log(): string {
+    return this.#log;
+  }
+
+  async ready(): Promise<void> {
+    const tooLate = Promise.withResolvers<never>();
+    const timer = setTimeout(() => tooLate.reject(new Error(`it does not start:\n${this.#log}`)), START_MS_MAX);
+    try {
+      await Promise.race([this.#taking.promise, tooLate.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async status(): Promise<StatusView> {
+    const response = await fetch(`http://127.0.0.1:${this.ports.admin}/status`, { keepalive: false });
+    return (await response.json()) as StatusView;
+  }
+
+  /** Polls the status until `condition` holds; the test's own time limit is the bound. */
+  async until(condition: (status: StatusView) => boolean): Promise<StatusView> {
+    for (;;) {
+      const status = await this.status();
+      if (condition(status)) return status;
+      await Bun.sleep(20);
+    }
+  }
+
+  kill(signal: "SIGKILL" | "SIGTERM" | "SIGINT"): void {
+    this.#child.kill(signal);
+  }
+
+  /** Sends the signal and resolves with the exit code. */
+  async end(signal: "SIGKILL" | "SIGTERM" | "SIGINT"): Promise<number | null> {
+    this.kill(signal);
+    return await this.exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end("SIGKILL");
+  }
+
+  async #readLog(): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of this.#child.stderr) {
+      this.#log = (this.#log + decoder.decode(chunk, { stream: true })).slice(-LOG_CHARACTERS_MAX);
+      if (this.#log.includes('"taking logs"')) this.#taking.resolve();
+    }
+    this.#taking.reject(new Error(`it ended before it took logs:\n${this.#log}`));
+  }
+}
+
+/** Anonymous resident memory in bytes (Linux): what the process itself holds, without mapped files. */
+export async function anonymousBytes(pid: number): Promise<number> {
+  const text = await Bun.file(`/proc/${pid}/status`).text();
+  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(text)?.[1]) * 1_024;
+}
