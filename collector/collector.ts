@@ -3,32 +3,22 @@
  *
  *    built      because                                    stopped    because
  *    journal    all others stand on it                     4th        what the others settled must reach the disk
- *    delivery   what a crash left open goes first          3rd        calls in flight get their answers settled
+ *    routes     what a crash left open goes first          3rd        calls in flight get their answers settled
  *    admin      a slow start can be watched                2nd        a slow stop can be watched until here
  *    ingest     last: what it takes can be kept            1st        nothing new comes in while the rest stops
  */
+import { isDeepStrictEqual } from "node:util";
 import { startAdminServer } from "./admin/server.ts";
-import { type CollectorStatus, forecastDrainSeconds, toLedger } from "./admin/status.ts";
+import { type CollectorStatus, forecastDrainSeconds, type RouteStatus, toLedger } from "./admin/status.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Config } from "./config.ts";
-import { Delivery } from "./delivery/delivery.ts";
-import { FirehoseSink } from "./delivery/firehose.ts";
-import { Pacer } from "./delivery/pacer.ts";
+import type { Route } from "./delivery/route.ts";
+import { Routes } from "./delivery/routes.ts";
 import { type AssertionError, CollectorError } from "./errors.ts";
 import { ADMISSION_LIMITS_DEFAULT } from "./ingest/admission.ts";
 import { createIngestServer } from "./ingest/server.ts";
 import { Journal } from "./journal/journal.ts";
 import type { Log } from "./log.ts";
-import { extractRecord } from "./otlp/edit.ts";
-import { Transcoder } from "./otlp/transcode.ts";
-
-/** The one route there is so far; its name is a key in the journal. */
-const ROUTE = "default";
-
-/** Lines that are made in one go: bounds memory where a large resource stands on many small log records. */
-const TRANSCODED_BYTES_MAX = 4 * 1024 * 1024;
-
-const CURSOR_WRITE_MS_MAX = 1_000;
 
 export interface CollectorEnvironment {
   readonly clock: Clock;
@@ -42,13 +32,15 @@ export interface Collector {
   readonly ingestPort: number;
   readonly adminPort: number;
   status(): CollectorStatus;
+  /** Takes the routes and their rates from another configuration; what needs a restart is told. */
+  reload(config: Config): Promise<void>;
   /** Takes nothing more, settles what is under way within `drainMsMax`, and lets go of the journal. */
   stop(): Promise<void>;
 }
 
 /** Starts all parts, or none: rejects with CollectorError when one can't be started. */
 export async function startCollector(config: Config, environment: CollectorEnvironment): Promise<Collector> {
-  const { clock, log } = environment;
+  const { log } = environment;
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const step of stops.splice(0).reverse()) await step();
@@ -57,53 +49,15 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     const journal = await Journal.open({ ...config.journal, ...environment });
     stops.push(() => journal.close());
 
-    const { firehose } = config;
-    const ledger = journal.route(ROUTE);
-    const sink = new FirehoseSink({
-      streamName: firehose.stream,
-      requestTimeoutMs: firehose.requestTimeoutMs,
-      clock,
-      ...(firehose.region === undefined ? {} : { region: firehose.region }),
-      ...(firehose.endpoint === undefined ? {} : { endpoint: firehose.endpoint }),
-    });
-    const { bytesPerSecond, recordsPerSecond, requestsPerSecond } = firehose;
-    const pacer = new Pacer({ clock, quota: { bytesPerSecond, recordsPerSecond, requestsPerSecond } });
-    const delivery = new Delivery({
-      ...environment,
-      journal,
-      ledger,
-      sink,
-      pacer,
-      transcoder: new Transcoder({
-        bytesMax: TRANSCODED_BYTES_MAX,
-        ...(firehose.recordId ? { collectorId: journal.collectorId } : {}),
-      }),
-      extractRecord,
-      limits: {
-        readAheadBytesMax: firehose.readAheadBytesMax,
-        callsInFlightMax: firehose.callsInFlightMax,
-        packDelayMsMax: firehose.packDelayMsMax,
-      },
-    });
-    delivery.start();
-    stops.push(async () => {
-      // A disk that takes no cursor must not hold up the stop: what was delivered since is then delivered again.
-      const stopMsMax = config.shutdown.drainMsMax / 2;
-      await Promise.race([delivery.stop(stopMsMax), clock.sleep(stopMsMax + CURSOR_WRITE_MS_MAX)]);
-      sink.close();
-    });
+    const routes = new Routes({ ...environment, journal, stopMsMax: config.shutdown.drainMsMax / 2 });
+    await routes.apply(config.routes, config.journal.forgetRoutes);
+    stops.push(() => routes.stop());
 
-    const status = (): CollectorStatus => {
-      const accounts = toLedger(journal.head, ledger);
-      const delivered = delivery.status();
-      const drainSeconds = forecastDrainSeconds(accounts.waiting, delivered.delivered, firehose.bytesPerSecond);
-      const route = { route: ROUTE, stream: firehose.stream, cursor: ledger.cursor, ledger: accounts };
-      return {
-        ingest: ingest.snapshot(),
-        journal: journal.status(),
-        routes: [{ ...route, delivery: delivered, quota: pacer.quota, drainSeconds }],
-      };
-    };
+    const status = (): CollectorStatus => ({
+      ingest: ingest.snapshot(),
+      journal: journal.status(),
+      routes: routes.all.map((route) => describeRoute(route, journal)),
+    });
 
     const ingest = createIngestServer({
       ...config.ingest,
@@ -117,12 +71,37 @@ export async function startCollector(config: Config, environment: CollectorEnvir
 
     const ingestPort = await listen(ingest.start(), config.ingest.address);
     stops.push(() => ingest.drain(config.shutdown.drainMsMax / 2));
-    log.info({ ingest: config.ingest.address, admin: config.admin.address, stream: firehose.stream }, "taking logs");
-    return { ingestPort, adminPort: admin.port, status, stop };
+    const streams = config.routes.map(({ stream }) => stream);
+    log.info({ ingest: config.ingest.address, admin: config.admin.address, streams }, "taking logs");
+    const reload = async (changed: Config): Promise<void> => {
+      await routes.apply(changed.routes, changed.journal.forgetRoutes);
+      const fixed = (["ingest", "journal", "admin", "log", "shutdown"] as const).filter(
+        (section) =>
+          !isDeepStrictEqual({ ...changed[section], forgetRoutes: 0 }, { ...config[section], forgetRoutes: 0 }),
+      );
+      if (fixed.length > 0) log.warn({ sections: fixed }, "changes in these sections take effect at the next start");
+      log.info({ routes: changed.routes.map(({ name }) => name) }, "the configuration was read again");
+    };
+    return { ingestPort, adminPort: admin.port, status, reload, stop };
   } catch (reason) {
     await stop();
     throw reason;
   }
+}
+
+function describeRoute({ config, ledger, quota, status }: Route, journal: Journal): RouteStatus {
+  const accounts = toLedger(journal.head, ledger);
+  const delivery = status();
+  return {
+    route: config.name,
+    stream: config.stream,
+    cursor: ledger.cursor,
+    pinnedBytes: journal.bytesFrom(ledger.cursor),
+    ledger: accounts,
+    delivery,
+    quota,
+    drainSeconds: forecastDrainSeconds(accounts.waiting, delivery.delivered, quota.bytesPerSecond),
+  };
 }
 
 async function listen(started: Promise<number>, address: string): Promise<number> {

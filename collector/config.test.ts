@@ -19,15 +19,21 @@ function problemsOf(run: () => unknown): string {
 
 test("a stream's name is all that is needed", () => {
   const config = loadConfig(undefined, MINIMAL);
-  expect(config.firehose).toMatchObject({ stream: "logs", bytesPerSecond: 1_048_576, recordId: false });
+  expect(config.routes).toHaveLength(1);
+  expect(config.routes[0]).toMatchObject({
+    name: "default",
+    stream: "logs",
+    bytesPerSecond: 1_048_576,
+    recordId: false,
+  });
   expect(config.ingest.address).toBe("0.0.0.0:4317");
-  expect(config.firehose.region).toBeUndefined();
+  expect(config.routes[0]?.region).toBeUndefined();
 });
 
 test("the environment goes before the file, the file before the default", () => {
   const text = "firehose:\n  stream: a\n  bytesPerSecond: 5MiB\njournal:\n  bytesMax: 2GiB\n";
   const config = loadConfig(file(text), { STANDPIPE_FIREHOSE_BYTES_PER_SECOND: "2097152", PATH: "/bin" });
-  expect(config.firehose).toMatchObject({ stream: "a", bytesPerSecond: 2_097_152 });
+  expect(config.routes[0]).toMatchObject({ stream: "a", bytesPerSecond: 2_097_152 });
   expect(config.journal.bytesMax).toBe(2 * 1024 ** 3);
 });
 
@@ -38,7 +44,6 @@ test("every problem is told at once, by the name of its key, with what would be 
     loadConfig(file(text), { STANDPIPE_FIREHOSE_STREAMS: "x", STANDPIPE_INGEST_ADDRESS: "4317" }),
   );
   expect(message).toContain("firehose.strem is not a key: did you mean stream?");
-  expect(message).toContain("firehose.stream is needed");
   expect(message).toContain("firehose.bytesPerSecond must be 1KiB to 10GiB");
   expect(message).toContain("firehose.recordId");
   expect(message).toContain("journal must be a section");
@@ -74,7 +79,7 @@ test("limits that contradict each other are told", () => {
 test("the result can't be changed", () => {
   const config = loadConfig(undefined, MINIMAL);
   expect(() => {
-    (config.firehose as { stream: string }).stream = "other";
+    (config.routes[0] as { stream: string }).stream = "other";
   }).toThrow();
 });
 
@@ -83,4 +88,60 @@ test("every key has a description and a variable of its own", () => {
   expect(keys.filter(({ description }) => description === "")).toEqual([]);
   expect(new Set(keys.map(({ variable }) => variable)).size).toBe(keys.length);
   expect(keys.map(({ variable }) => variable)).toContain("STANDPIPE_JOURNAL_SEGMENT_BYTES_MAX");
+});
+
+test("a configuration without any stream says which key is needed", () => {
+  expect(problemsOf(() => loadConfig(undefined, {}))).toContain("firehose.stream is needed");
+});
+
+test("routes take from the section firehose what they do not say themselves", () => {
+  const text = `
+firehose: { region: eu-west-1, bytesPerSecond: 5MiB, stream: all }
+routes:
+  - { name: errors, stream: errors, startAt: head }
+  - { name: everything, bytesPerSecond: 1MiB }
+`;
+  const { routes } = loadConfig(file(text), { STANDPIPE_FIREHOSE_RECORD_ID: "true" });
+  expect(routes).toMatchObject([
+    {
+      name: "errors",
+      stream: "errors",
+      startAt: "head",
+      region: "eu-west-1",
+      bytesPerSecond: 5_242_880,
+      recordId: true,
+    },
+    {
+      name: "everything",
+      stream: "all",
+      startAt: "tail",
+      region: "eu-west-1",
+      bytesPerSecond: 1_048_576,
+      recordId: true,
+    },
+  ]);
+});
+
+test("what is wrong with a route is told by its place", () => {
+  const text =
+    "routes:\n  - { name: a, streem: x }\n  - { name: a, stream: y }\n  - { stream: z, bytesPerSecond: 1 }\n";
+  const message = problemsOf(() => loadConfig(file(text), {}));
+  expect(message).toContain("routes.0.streem is not a key: did you mean stream?");
+  expect(message).toContain("routes.2.name is needed");
+  expect(message).toContain("routes.2.bytesPerSecond must be 1KiB to 10GiB");
+  const twice = "routes:\n  - { name: a, stream: x }\n  - { name: a, stream: y }\n  - { name: b }\n";
+  const relations = problemsOf(() => loadConfig(file(twice), {}));
+  expect(relations).toContain("routes.1.name a is there twice");
+  expect(relations).toContain("routes.2.stream is needed");
+  expect(problemsOf(() => loadConfig(file("routes: []\n"), {}))).toContain("routes must hold a route, or be left out");
+});
+
+test("a route can't be configured and forgotten at once", () => {
+  const environment = { ...MINIMAL, STANDPIPE_JOURNAL_FORGET_ROUTES: "old, default" };
+  expect(problemsOf(() => loadConfig(undefined, environment))).toContain(
+    "forgetRoutes must not name a route that is configured",
+  );
+  expect(loadConfig(undefined, { ...MINIMAL, STANDPIPE_JOURNAL_FORGET_ROUTES: "old" }).journal.forgetRoutes).toEqual([
+    "old",
+  ]);
 });

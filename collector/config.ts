@@ -79,15 +79,24 @@ const journal = z.strictObject({
     .default("zstd")
     .describe("How entries are kept on disk."),
   compressionLevel: integer(-20, 19, 1).describe("zstd's scale: negative costs less CPU, higher less disk."),
+  forgetRoutes: z
+    .union(
+      [z.array(z.string()), z.string().transform((text) => text.split(",").map((name) => name.trim()))],
+      "must be a list of names",
+    )
+    .default([])
+    .describe("Routes that are gone for good: their cursors are deleted, and no longer hold on to logs."),
   cursorIntervalMs: integer(1, 10_000, 20).describe(
     "Least time between two writes of a cursor: what a crash may double.",
   ),
 });
 
+/** What a route needs to know of its stream. The section `firehose` holds the values of every route that names no other. */
 const firehose = z.strictObject({
   stream: z
-    .string("is needed: the name of the Firehose delivery stream")
+    .string("must be a stream's name")
     .regex(/^[a-zA-Z0-9_.-]{1,64}$/, "must be a stream's name: 1 to 64 letters, digits, _ . -")
+    .optional()
     .describe("Name of the delivery stream (Direct PUT)."),
   region: z.string().min(1).optional().describe("AWS region; from AWS_REGION or the profile where it is not given."),
   endpoint: z
@@ -127,19 +136,39 @@ const shutdown = z.strictObject({
   drainMsMax: integer(0, 3_600_000, 25_000).describe("How long a stop may take: below the pod's grace period."),
 });
 
+const route = z.strictObject({
+  name: z
+    .string("is needed: the route's cursor is kept under it")
+    .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, "must be 1 to 32 lower-case letters, digits and dashes"),
+  startAt: z.enum(["tail", "head"], "must be tail or head").default("tail"),
+  ...firehose.shape,
+});
+
 const SECTIONS = { ingest, journal, firehose, admin, log, shutdown };
 
-/** Sections whose keys all have defaults may be left out. */
+/** Sections may be left out: what is needed of them is said below. */
 const schema = z.strictObject({
   ingest: ingest.prefault({}),
   journal: journal.prefault({}),
-  firehose: firehose.prefault({} as z.input<typeof firehose>),
+  firehose: firehose.prefault({}),
   admin: admin.prefault({}),
   log: log.prefault({}),
   shutdown: shutdown.prefault({}),
+  routes: z.array(route, "must be a list of routes").min(1, "must hold a route, or be left out").optional(),
 });
 
-export type Config = z.output<typeof schema>;
+/** A route with a stream, whatever it has of its own and whatever from the section `firehose`. */
+export type RouteConfig = Readonly<Omit<z.output<typeof route>, "stream"> & { stream: string }>;
+
+export type Config = Readonly<Omit<z.output<typeof schema>, "firehose" | "routes">> & {
+  readonly routes: readonly RouteConfig[];
+};
+
+/** What a file may say, section by section, before defaults and checks. */
+export type ConfigInput = z.input<typeof schema>;
+
+/** The route that there is when none is configured. */
+export const DEFAULT_ROUTE_NAME = "default";
 
 /** Environment variables that belong to how the program is started, not to the schema. */
 const OTHER_VARIABLES = new Set(["STANDPIPE_CONFIG", "STANDPIPE_TOOLS_REQUIRED"]);
@@ -169,15 +198,29 @@ export function loadConfig(
     else if (typeof section === "object") merged[known.section] = { ...section, [known.key]: value };
   }
 
+  inheritFirehose(merged);
   const parsed = schema.safeParse(merged);
   if (!parsed.success) problems.push(...parsed.error.issues.flatMap(describeIssue));
   else problems.push(...brokenRelations(parsed.data));
   if (problems.length > 0 || !parsed.success) {
-    const list = problems.map((problem) => `  - ${problem}`).join("\n");
+    const list = [...new Set(problems)].map((problem) => `  - ${problem}`).join("\n");
     throw new CollectorError("config_invalid", `the configuration can't be used; nothing was started:\n${list}`);
   }
-  for (const section of Object.values(parsed.data)) Object.freeze(section);
-  return Object.freeze(parsed.data);
+  const { firehose: stream, routes, ...sections } = parsed.data;
+  const complete = routes ?? [{ ...stream, name: DEFAULT_ROUTE_NAME, startAt: "tail" as const }];
+  for (const section of [...Object.values(sections), ...complete]) Object.freeze(section);
+  // A route without a stream is one of the broken relations.
+  return Object.freeze({ ...sections, routes: Object.freeze(complete as RouteConfig[]) });
+}
+
+/** Gives every route what the section `firehose` says and it does not. */
+function inheritFirehose(merged: Record<string, unknown>): void {
+  const { firehose: shared, routes } = merged;
+  if (!Array.isArray(routes) || typeof shared !== "object" || shared === null) return;
+  const known = Object.entries(shared).filter(([key]) => key in firehose.shape);
+  merged.routes = routes.map((each: unknown) => {
+    return typeof each === "object" && each !== null ? { ...Object.fromEntries(known), ...each } : each;
+  });
 }
 
 function readFile(file: { path: string; text: string } | undefined, problems: string[]): Record<string, unknown> {
@@ -194,7 +237,7 @@ function readFile(file: { path: string; text: string } | undefined, problems: st
 }
 
 /** What must hold between limits, whatever each is alone. */
-function brokenRelations({ ingest, journal, firehose }: Config): string[] {
+function brokenRelations({ ingest, journal, firehose, routes }: z.output<typeof schema>): string[] {
   const relations: [boolean, string][] = [
     [
       ingest.requestBytesMax <= ingest.inFlightBytesMax,
@@ -203,21 +246,40 @@ function brokenRelations({ ingest, journal, firehose }: Config): string[] {
     [ingest.requestBytesMax <= ingest.heldBytesMax, "ingest.requestBytesMax must not exceed ingest.heldBytesMax"],
     [ingest.recordBytesMax <= ingest.requestBytesMax, "ingest.recordBytesMax must not exceed ingest.requestBytesMax"],
     [
+      !journal.forgetRoutes.some((name) =>
+        (routes ?? [{ name: DEFAULT_ROUTE_NAME }]).some((each) => each.name === name),
+      ),
+      "journal.forgetRoutes must not name a route that is configured",
+    ],
+    [
       journal.segmentBytesMax * 2 <= journal.bytesMax,
       "journal.bytesMax must hold two segments (journal.segmentBytesMax)",
     ],
-    [
-      firehose.requestsPerSecond <= firehose.recordsPerSecond,
-      "firehose.requestsPerSecond must not exceed firehose.recordsPerSecond",
-    ],
+    ...brokenRouteRelations("firehose", routes === undefined ? firehose : undefined),
+    ...(routes ?? []).flatMap((each, index) => brokenRouteRelations(`routes.${index}`, each)),
+    ...(routes ?? []).map(({ name }, index): [boolean, string] => [
+      routes?.findIndex((other) => other.name === name) === index,
+      `routes.${index}.name ${name} is there twice`,
+    ]),
   ];
   return relations.filter(([holds]) => !holds).map(([, problem]) => problem);
+}
+
+function brokenRouteRelations(path: string, route: z.output<typeof firehose> | undefined): [boolean, string][] {
+  if (route === undefined) return [];
+  return [
+    [route.stream !== undefined, `${path}.stream is needed: the name of the Firehose delivery stream`],
+    [
+      route.requestsPerSecond <= route.recordsPerSecond,
+      `${path}.requestsPerSecond must not exceed ${path}.recordsPerSecond`,
+    ],
+  ];
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string[] {
   const path = issue.path.join(".");
   if (issue.code === "unrecognized_keys") {
-    const known = issue.path.length === 0 ? Object.keys(SECTIONS) : keysOf(String(issue.path[0]));
+    const known = issue.path.length === 0 ? [...Object.keys(SECTIONS), "routes"] : keysOf(String(issue.path[0]));
     return issue.keys.map((key) => `${path === "" ? "" : `${path}.`}${key} is not a key${nearest(key, known)}`);
   }
   return [
@@ -226,6 +288,7 @@ function describeIssue(issue: z.core.$ZodIssue): string[] {
 }
 
 function keysOf(section: string): string[] {
+  if (section === "routes") return Object.keys(route.shape);
   return Object.keys(SECTIONS[section as keyof typeof SECTIONS]?.shape ?? {});
 }
 

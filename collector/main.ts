@@ -22,6 +22,7 @@ const HELP = `Standpipe takes logs over OTLP/gRPC, answers OK when they are on d
   --check         read the configuration, say whether it can be used, and end
   --help          this
 
+SIGHUP reads it again: routes and rates change, nothing else does; a bad file changes nothing.
 Every key can be set by environment as well: firehose.stream is STANDPIPE_FIREHOSE_STREAM.
 AWS credentials and region come from the AWS default chain (environment, profile, pod identity).
 All keys: collector/REFERENCE.md.
@@ -38,7 +39,7 @@ async function main(): Promise<number> {
     process.stdout.write("the configuration can be used\n");
     return 0;
   }
-  return await run(config);
+  return await run(config, () => readConfig(options.config ?? process.env.STANDPIPE_CONFIG));
 }
 
 function readArguments(): { config?: string; check?: boolean; help?: boolean } {
@@ -69,7 +70,7 @@ function readConfig(named: string | undefined): Config {
 }
 
 /** Resolves with the exit code when a signal has stopped it. */
-async function run(config: Config): Promise<number> {
+async function run(config: Config, readAgain: () => Config): Promise<number> {
   const log = createLog(config.log.level);
   const die = (reason: unknown): never => {
     log.fatal({ err: reason }, "a fault in Standpipe itself: it stops; the journal keeps what was accepted");
@@ -83,6 +84,14 @@ async function run(config: Config): Promise<number> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => signalled.resolve(signal));
 
   const collector = await startCollector(config, { clock: systemClock, random: Math.random, log, onBug: die });
+  process.on("SIGHUP", () => {
+    try {
+      collector.reload(readAgain()).catch(die);
+    } catch (reason) {
+      if (!(reason instanceof CollectorError)) throw reason;
+      log.error({ reason: reason.message }, "the configuration was read again and can't be used: nothing was changed");
+    }
+  });
   log.info({ signal: await signalled.promise }, "stopping");
   await collector.stop();
   const { ledger } = collector.status().routes[0] ?? {};

@@ -21,6 +21,8 @@ export interface RouteStatus {
   readonly route: string;
   readonly stream: string;
   readonly cursor: bigint;
+  /** Bytes of the journal that are kept because this route has not finished with them. */
+  readonly pinnedBytes: number;
   readonly ledger: Ledger;
   readonly delivery: DeliveryStatus;
   readonly quota: Quota;

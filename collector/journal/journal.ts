@@ -34,7 +34,7 @@ import type { Clock, Random } from "../clock.ts";
 import { CollectorError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { CommitQueue } from "./commit.ts";
-import { Cursor, RouteState } from "./cursors.ts";
+import { Cursor, ROUTE_PREFIX, RouteState } from "./cursors.ts";
 import { DiskGuard } from "./disk-guard.ts";
 import { type Compression, encodePayload, sealEntry } from "./entry.ts";
 import { HEAD_KEY, openMeta } from "./identity.ts";
@@ -243,6 +243,24 @@ export class Journal implements Appender, JournalReader {
       this.#dormant.delete(name);
     }
     return cursor;
+  }
+
+  /** Routes that the journal knows and nobody has asked for in this run. */
+  get dormantRoutes(): readonly string[] {
+    return [...this.#dormant.keys()];
+  }
+
+  /** Deletes the cursor of a route that is not in use any more, for good: its logs are nobody's to deliver. */
+  async forget(name: string): Promise<void> {
+    this.#cursors.delete(name);
+    this.#dormant.delete(name);
+    await this.#openMeta.write([{ key: `${ROUTE_PREFIX}${name}`, value: undefined }]);
+    await this.#reclaim();
+  }
+
+  /** Bytes of the segments that hold `ordinal` or something beyond it. */
+  bytesFrom(ordinal: bigint): number {
+    return this.#segments.bytesFrom(ordinal);
   }
 
   hasRoom(bytes: number): boolean {

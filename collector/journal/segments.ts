@@ -57,6 +57,11 @@ export class Segments {
     return this.#sealedBytes + (this.#active?.bytes ?? 0);
   }
 
+  /** Bytes of the segments that end beyond `ordinal`. */
+  bytesFrom(ordinal: bigint): number {
+    return this.#all.reduce((sum, segment) => (segment.end > ordinal ? sum + segment.bytes : sum), 0);
+  }
+
   /** The oldest ordinal that is still here; undefined when there is no segment. */
   get tail(): bigint | undefined {
     return this.#all[0]?.first;

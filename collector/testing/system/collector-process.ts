@@ -5,7 +5,7 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
-import { type Config, configKeys } from "../../config.ts";
+import { type ConfigInput, configKeys } from "../../config.ts";
 
 const MAIN = join(import.meta.dir, "../../main.ts");
 
@@ -16,9 +16,7 @@ const START_MS_MAX = 60_000;
 const LOG_CHARACTERS_MAX = 200_000;
 
 /** Keys of the configuration, by section. */
-export type Settings = {
-  readonly [S in keyof Config]?: { readonly [K in keyof Config[S]]?: string | number | boolean };
-};
+export type Settings = Omit<ConfigInput, "routes">;
 
 export interface CollectorOptions {
   /** The journal is its subfolder `journal`; it is the process's working directory too. */
@@ -163,6 +161,11 @@ export class CollectorProcess implements AsyncDisposable {
   /** What it has written to standard error, the last part of it. */
   get log(): string {
     return this.#log;
+  }
+
+  /** How many log records it left waiting, by its last words; NaN before it has stopped as asked. */
+  get waitingAtEnd(): number {
+    return Number(/"waiting":"(\d+)","msg":"stopped/.exec(this.#log)?.[1]);
   }
 
   async ready(): Promise<void> {

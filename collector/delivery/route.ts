@@ -1,0 +1,89 @@
+/** One route, put together from its configuration: a cursor in the journal, and everything between it and a stream. */
+import type { Clock, Random } from "../clock.ts";
+import type { RouteConfig } from "../config.ts";
+import type { JournalReader, RouteLedger } from "../journal/port.ts";
+import type { Log } from "../log.ts";
+import { extractRecord } from "../otlp/edit.ts";
+import { Transcoder } from "../otlp/transcode.ts";
+import { Delivery, type DeliveryStatus } from "./delivery.ts";
+import { FirehoseSink } from "./firehose.ts";
+import { Pacer, type Quota } from "./pacer.ts";
+
+/** Lines that are made in one go: bounds memory where a large resource stands on many small log records. */
+const TRANSCODED_BYTES_MAX = 4 * 1024 * 1024;
+
+/** A disk that takes no cursor must not hold up a stop: what was delivered since is then delivered again. */
+const CURSOR_WRITE_MS_MAX = 1_000;
+
+export interface RouteOptions {
+  readonly config: RouteConfig;
+  readonly journal: JournalReader;
+  readonly ledger: RouteLedger;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface Route {
+  readonly config: RouteConfig;
+  readonly ledger: RouteLedger;
+  /** What the pacer holds to. */
+  readonly quota: Quota;
+  status(): DeliveryStatus;
+  /** Takes other rates from now on, without stopping. */
+  setQuota(config: RouteConfig): void;
+  /** Settles what is under way within `stopMsMax`, and ends. */
+  stop(stopMsMax: number): Promise<void>;
+}
+
+/** Begins to deliver. */
+export function startRoute(options: RouteOptions): Route {
+  const { journal, ledger, clock } = options;
+  let { config } = options;
+  const sink = new FirehoseSink({
+    streamName: config.stream,
+    requestTimeoutMs: config.requestTimeoutMs,
+    clock,
+    ...(config.region === undefined ? {} : { region: config.region }),
+    ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
+  });
+  const pacer = new Pacer({ clock, quota: quotaOf(config) });
+  const delivery = new Delivery({
+    ...options,
+    sink,
+    pacer,
+    transcoder: new Transcoder({
+      bytesMax: TRANSCODED_BYTES_MAX,
+      ...(config.recordId ? { collectorId: journal.collectorId } : {}),
+    }),
+    extractRecord,
+    limits: {
+      readAheadBytesMax: config.readAheadBytesMax,
+      callsInFlightMax: config.callsInFlightMax,
+      packDelayMsMax: config.packDelayMsMax,
+    },
+  });
+  delivery.start();
+  return {
+    get config() {
+      return config;
+    },
+    ledger,
+    get quota() {
+      return pacer.quota;
+    },
+    status: () => delivery.status(),
+    setQuota: (changed) => {
+      config = changed;
+      pacer.setQuota(quotaOf(changed));
+    },
+    stop: async (stopMsMax) => {
+      await Promise.race([delivery.stop(stopMsMax), clock.sleep(stopMsMax + CURSOR_WRITE_MS_MAX)]);
+      sink.close();
+    },
+  };
+}
+
+function quotaOf({ bytesPerSecond, recordsPerSecond, requestsPerSecond }: RouteConfig): Quota {
+  return { bytesPerSecond, recordsPerSecond, requestsPerSecond };
+}

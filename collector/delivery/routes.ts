@@ -1,0 +1,105 @@
+/**
+ * All routes of a collector. Each is its own consumer of the journal, with a cursor, a pacer and a ledger of its own: a
+ * dead stream holds up nobody but itself, and the disk that it pins.
+ *
+ * A change of configuration while running: a new route is started, one whose rates alone changed gets the new ones, any
+ * other change stops the route and starts it again at its cursor. A route that is configured no more is stopped, and its
+ * cursor stays: it holds on to its logs until it is configured again, or named in `journal.forgetRoutes`.
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { RouteConfig } from "../config.ts";
+import type { JournalReader, RouteLedger } from "../journal/port.ts";
+import { type Route, type RouteOptions, startRoute } from "./route.ts";
+
+/** What routes need of the journal beside reading. */
+export interface RouteJournal extends JournalReader {
+  route(name: string, startAt: "tail" | "head"): RouteLedger;
+  /** Routes that the journal knows and nobody has asked for in this run. */
+  readonly dormantRoutes: readonly string[];
+  /** Deletes the cursor of a route that is not in use. */
+  forget(name: string): Promise<void>;
+}
+
+export interface RoutesOptions extends Omit<RouteOptions, "config" | "ledger" | "journal"> {
+  readonly journal: RouteJournal;
+  readonly stopMsMax: number;
+}
+
+const RATE_KEYS: readonly (keyof RouteConfig)[] = ["bytesPerSecond", "recordsPerSecond", "requestsPerSecond"];
+
+export class Routes {
+  readonly #options: RoutesOptions;
+  #routes: Route[] = [];
+  /** Changes are made one after the other. */
+  #changing: Promise<void> = Promise.resolve();
+
+  constructor(options: RoutesOptions) {
+    this.#options = options;
+  }
+
+  get all(): readonly Route[] {
+    return this.#routes;
+  }
+
+  /** Makes the routes what the configuration says. Resolves when those that had to stop have stopped. */
+  apply(configs: readonly RouteConfig[], forget: readonly string[]): Promise<void> {
+    this.#changing = this.#changing.then(() => this.#apply(configs, forget));
+    return this.#changing;
+  }
+
+  async #apply(configs: readonly RouteConfig[], forget: readonly string[]): Promise<void> {
+    const { journal, log, stopMsMax } = this.#options;
+    const gone = this.#routes.filter(({ config }) => !configs.some(({ name }) => name === config.name));
+    await Promise.all(gone.map((route) => route.stop(stopMsMax)));
+    this.#routes = this.#routes.filter((route) => !gone.includes(route));
+    for (const { config } of gone) log.info({ route: config.name }, "the route has stopped");
+
+    for (const config of configs) {
+      const running = this.#routes.find((route) => route.config.name === config.name);
+      if (running === undefined) this.#routes.push(this.#start(config));
+      else if (!isDeepStrictEqual(running.config, config)) await this.#change(running, config);
+    }
+
+    for (const name of forget) {
+      if (!journal.dormantRoutes.includes(name) && !gone.some(({ config }) => config.name === name)) continue;
+      await journal.forget(name);
+      log.warn({ route: name }, "the route is forgotten: what it had not delivered is nobody's to deliver");
+    }
+    const orphans = [...journal.dormantRoutes, ...gone.map(({ config }) => config.name)].filter(
+      (name) => !forget.includes(name),
+    );
+    if (orphans.length > 0) {
+      log.warn(
+        { routes: orphans },
+        "these routes are not configured any more and hold on to their logs: configure them again, or name them in journal.forgetRoutes",
+      );
+    }
+  }
+
+  async #change(running: Route, config: RouteConfig): Promise<void> {
+    const { log, stopMsMax } = this.#options;
+    const onlyRates = isDeepStrictEqual(withoutRates(running.config), withoutRates(config));
+    if (onlyRates) {
+      running.setQuota(config);
+      log.info({ route: config.name, quota: running.quota }, "the route has other rates");
+      return;
+    }
+    await running.stop(stopMsMax);
+    this.#routes = this.#routes.map((route) => (route === running ? this.#start(config) : route));
+    log.info({ route: config.name, stream: config.stream }, "the route goes on as it is configured now");
+  }
+
+  #start(config: RouteConfig): Route {
+    const { journal } = this.#options;
+    return startRoute({ ...this.#options, config, ledger: journal.route(config.name, config.startAt) });
+  }
+
+  async stop(): Promise<void> {
+    await this.#changing;
+    await Promise.all(this.#routes.map((route) => route.stop(this.#options.stopMsMax)));
+  }
+}
+
+function withoutRates(config: RouteConfig): Partial<RouteConfig> {
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !RATE_KEYS.includes(key as keyof RouteConfig)));
+}
