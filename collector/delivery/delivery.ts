@@ -20,7 +20,7 @@
  * | with records read ahead, packed or waiting to be sent again | the ledger has them open: read again, sent once |
  * | while a call was open | its records are sent again: doubled if Firehose had taken them |
  * | after the answer, before the ledger's write | the same |
- * | while a refused call was being halved | the whole is sent again, refused again, halved again; halves taken before are doubled only where the ledger's write was missing |
+ * | while a refused call was being halved | what of it was not settled is read, sent, refused and halved again |
  * | after a line went into quarantine | nothing: the entry and its settling were one synced write |
  */
 import type { Clock, Random } from "../clock.ts";

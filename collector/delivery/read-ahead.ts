@@ -64,7 +64,10 @@ export class ReadAhead {
       }
       const from = position;
       const item = await untilDone("reading the journal", () => journal.read(from), { ...this.#options, signal });
-      if (item === undefined) continue;
+      if (item === undefined) {
+        assert(signal.aborted, "the journal holds nothing at an ordinal below its head");
+        return;
+      }
       const end = item.kind === "damage" ? item.end : item.first + BigInt(item.records);
       assert(end > position, "the journal gave what was read before");
       for (const range of ledger.openRanges(position, end)) {
