@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { extractRecord, withoutRefused } from "./edit.ts";
-import { createRandom, encodeRequest, request } from "./request-samples.ts";
+import { createRandom, encodeRequest, request, requestType } from "./request-samples.ts";
 import { type ScanLimits, scan } from "./scan.ts";
 import { Transcoder } from "./transcode.ts";
 
@@ -54,6 +54,8 @@ test("a record alone is the line it was, with its resource and scope, whatever l
       for (const [index, line] of all.entries()) {
         const alone = extractRecord(bytes, index);
         expect(scan(alone, LIMITS).records).toBe(1);
+        const { resourceLogs } = requestType.toObject(requestType.decode(alone));
+        expect([resourceLogs.length, resourceLogs[0].scopeLogs.length]).toEqual([1, 1]);
         expect(transcodeAll(alone)).toEqual([line]);
       }
     }),

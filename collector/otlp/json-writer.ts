@@ -6,7 +6,7 @@
  * holds for all that is written until the next call, and `assertWithin` proves afterwards that it did (a typed array
  * ignores a write beyond its end in silence, so an overrun must never pass for success).
  *
- * What is fast in JavaScriptCore, measured on one machine (30 bytes copied): a loop byte by byte 35 ns, four bytes at a
+ * What is fast in JavaScriptCore, measured in one run (30 bytes copied): a loop byte by byte 35 ns, four bytes at a
  * time through DataView 16 ns including the test for characters to escape, eight at a time 6 ns, `copyWithin` 12 ns
  * whatever the length, `set(subarray)` 40 ns. So text goes four bytes at a time, fixed words eight at a time, and what
  * repeats from line to line by `copyWithin`. Eight at a time is only for text known to be UTF-8: a double that is a NaN
@@ -53,9 +53,10 @@ export class JsonWriter {
   #sourceView: DataView = new DataView(new ArrayBuffer(0));
   readonly #capacity: number;
   readonly #capacityKept: number;
-  /** The date and time of the last timestamp: log records come in order, so the next one has often the same second. */
-  #second = -1;
-  readonly #secondText = new Uint8Array(24);
+  /** The second of the last timestamp, as the 64-bit nanoseconds it began with: the next one is often in it as well. */
+  #secondHigh = 0;
+  #secondLow = 0;
+  readonly #secondText = new TextEncoder().encode('"1970-01-01T00:00:00.???');
   readonly #secondView = new DataView(this.#secondText.buffer);
 
   /** Starts with `capacity` bytes; `reset` gives back what has grown beyond `capacityKept`. */
@@ -191,7 +192,7 @@ export class JsonWriter {
     }
     if (high < 0x200000) return this.unsigned(high * 0x1_0000_0000 + low, at);
     const billions = toBillions(high, low);
-    return this.#padded(restOfBillions(high, low, billions), 9, this.unsigned(billions, at));
+    return this.#nineDigits(restOfBillions(high, low, billions), this.unsigned(billions, at));
   }
 
   /** The shortest text that reads back as the same double; -0 as -0; what JSON has no number for as a string. */
@@ -209,14 +210,14 @@ export class JsonWriter {
   timestamp(position: number, at: number): number {
     const low = this.#sourceView.getUint32(position, true);
     const high = this.#sourceView.getUint32(position + 4, true);
-    const second = toBillions(high, low);
-    if (second !== this.#second) this.#writeSecond(second);
+    let nanos = (high - this.#secondHigh) * 0x1_0000_0000 + (low - this.#secondLow);
+    if (!(nanos >= 0 && nanos < 1_000_000_000)) nanos = this.#enterSecond(high, low);
     const view = this.#targetView;
     const text = this.#secondView;
     view.setFloat64(at, text.getFloat64(0, true), true);
     view.setFloat64(at + 8, text.getFloat64(8, true), true);
     view.setFloat64(at + 16, text.getFloat64(16, true), true);
-    at = this.#padded(restOfBillions(high, low, second), 9, at + 21);
+    at = this.#nineDigits(nanos, at + 21);
     this.target[at] = 0x5a;
     this.target[at + 1] = QUOTE;
     return at + 2;
@@ -286,11 +287,36 @@ export class JsonWriter {
     return end;
   }
 
-  /** Keeps `"2024-05-06T07:08:09.` for the next timestamps: 21 bytes and room for three wide stores. */
-  #writeSecond(second: number): void {
-    this.#second = second;
+  /** A number below 10^9, with leading zeros. Products instead of integer divisions, which take twenty cycles each. */
+  #nineDigits(value: number, at: number): number {
+    const view = this.#targetView;
+    const upper = Math.trunc(value / 10_000);
+    const lower = (value - upper * 10_000) | 0;
+    const first = Math.trunc(upper / 10_000) | 0;
+    const middle = (upper - first * 10_000) | 0;
+    // For whole numbers below 10,000 this is the quotient by 100, exactly.
+    const middleHundreds = (middle * 5243) >>> 19;
+    const lowerHundreds = (lower * 5243) >>> 19;
+    this.target[at] = 0x30 + first;
+    view.setUint16(at + 1, DECIMAL_PAIRS[middleHundreds] as number);
+    view.setUint16(at + 3, DECIMAL_PAIRS[middle - middleHundreds * 100] as number);
+    view.setUint16(at + 5, DECIMAL_PAIRS[lowerHundreds] as number);
+    view.setUint16(at + 7, DECIMAL_PAIRS[lower - lowerHundreds * 100] as number);
+    return at + 9;
+  }
+
+  /**
+   * Keeps the second that this time is in, with its text `"2024-05-06T07:08:09.`: 21 bytes, and room for three wide
+   * stores. Returns the nanoseconds since.
+   */
+  #enterSecond(high: number, low: number): number {
+    const second = toBillions(high, low);
     const text = `"${new Date(second * 1000).toISOString().slice(0, 19)}.`;
     for (let index = 0; index < text.length; index++) this.#secondText[index] = text.charCodeAt(index);
+    const nanos = restOfBillions(high, low, second);
+    this.#secondLow = (low - nanos) >>> 0;
+    this.#secondHigh = low >= nanos ? high : high - 1;
+    return nanos;
   }
 }
 

@@ -259,6 +259,19 @@ function renderAttributes(
 
 function renderKeyValue(writer: JsonWriter, position: number, end: number, at: number, depth: number): number {
   const bytes = writer.source;
+  // The common form: a short key and one short value, and no more.
+  if (end - position >= 4 && bytes[position] === 0x0a /* key */ && (bytes[position + 1] as number) < 0x80) {
+    const keyStop = position + 2 + (bytes[position + 1] as number);
+    if (
+      keyStop + 2 <= end &&
+      bytes[keyStop] === 0x12 /* value */ &&
+      (bytes[keyStop + 1] as number) < 0x80 &&
+      keyStop + 2 + (bytes[keyStop + 1] as number) === end
+    ) {
+      at = writer.string(position + 2, keyStop, writer.byte(COMMA, at));
+      return renderAny(writer, keyStop + 1, end, writer.byte(COLON, at), depth);
+    }
+  }
   let key = 0;
   let keyEnd = 0;
   let value = -1;
@@ -285,6 +298,12 @@ function renderAny(writer: JsonWriter, position: number, end: number, at: number
   if (depth > NESTING_MAX) malformed(`values nested deeper than ${NESTING_MAX} levels`, position);
   const start = payloadStart(bytes, position, end);
   const stop = payloadEnd(bytes, position, start, end);
+  // The common form: one string, and no more.
+  if (stop - start >= 2 && bytes[start] === 0x0a /* string_value */) {
+    const text = payloadStart(bytes, start + 1, stop);
+    const textEnd = payloadEnd(bytes, start + 1, text, stop);
+    if (textEnd === stop) return writer.string(text, textEnd, at);
+  }
   let member = 0;
   let value = 0;
   for (position = start; position < stop; ) {

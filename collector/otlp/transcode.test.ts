@@ -94,6 +94,13 @@ test("a record that holds nothing is a line all the same", () => {
   expect(transcodeAll(Buffer.concat([single({}), single({ flags: 0 })]))).toEqual(["{}\n", "{}\n"]);
 });
 
+test("a record that holds nothing does not spoil the resource and scope of those after it", () => {
+  const logRecords = [{}, {}, { flags: 1 }, {}, { flags: 2 }];
+  const scopeLogs = [{ scope: { name: "s" }, logRecords }];
+  const bytes = requestType.encode(requestType.fromObject({ resourceLogs: [{ scopeLogs }] })).finish();
+  expect(transcodeAll(bytes)).toEqual(expectedLines(bytes));
+});
+
 test("text that is not UTF-8 is mended as TextDecoder does, and the lines around it stay as they are", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 40 }), fc.uint8Array({ maxLength: 40 }), (one, other) => {
@@ -123,6 +130,23 @@ test("times reach from 1970 to the last nanosecond of 64 bits", () => {
     "2106-02-07T06:28:16.000000000Z",
     "2554-07-21T23:34:33.709551615Z",
   ]);
+});
+
+test("times that follow each other within a second, and across where the lower half overflows, are each right", () => {
+  const transcoder = new Transcoder({});
+  const step = fc.constantFrom(-1n, 0n, 1n, 999_999_999n, 1_000_000_000n, -1_000_000_000n, 2n ** 32n, -(2n ** 32n));
+  fc.assert(
+    fc.property(fc.bigInt({ min: 100n, max: 2n ** 31n }), fc.array(step, { maxLength: 12 }), (high, steps) => {
+      let time = high << 32n;
+      const times = steps.map((by) => {
+        time += by;
+        return String(time);
+      });
+      const bytes = Buffer.concat(times.map((timeUnixNano) => single({ timeUnixNano })));
+      expect(transcodeAll(bytes, transcoder)).toEqual(expectedLines(bytes));
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test("a large record grows its room as much as it needs, whatever it holds", () => {

@@ -47,25 +47,28 @@ export function malformed(what: string, position: number): never {
 
 /** The position just past the length that begins at `position`, which is where its payload begins. */
 export function payloadStart(bytes: Uint8Array, position: number, end: number): number {
-  if (position < end && (bytes[position] as number) < 0x80) return position + 1;
+  if (position + 1 < end) {
+    if ((bytes[position] as number) < 0x80) return position + 1;
+    if ((bytes[position + 1] as number) < 0x80) return position + 2;
+  }
   return longVarint32End(bytes, position, end);
 }
 
 /** The end of the payload whose length begins at `position`. `start` comes from `payloadStart` of the same position. */
 export function payloadEnd(bytes: Uint8Array, position: number, start: number, end: number): number {
-  const length = start === position + 1 ? (bytes[position] as number) : longVarint32(bytes, position, start);
+  let length = bytes[position] as number;
+  if (start === position + 2) length = (length & 0x7f) | ((bytes[position + 1] as number) << 7);
+  else if (start !== position + 1) length = longVarint32(bytes, position, start);
   if (length > end - start) malformed(`a length of ${length} runs past the end of its message`, position);
   return start + length;
 }
 
 /** Passes over a length and its payload. Returns the position after them. */
 export function skipPayload(bytes: Uint8Array, position: number, end: number): number {
-  if (position < end) {
+  if (position + 1 < end) {
     const length = bytes[position] as number;
-    if (length < 0x80) {
-      const stop = position + 1 + length;
-      if (stop <= end) return stop;
-    }
+    const stop = position + 1 + length;
+    if (length < 0x80 && stop <= end) return stop;
   }
   return payloadEnd(bytes, position, payloadStart(bytes, position, end), end);
 }
