@@ -86,6 +86,9 @@ const journal = z.strictObject({
     )
     .default([])
     .describe("Routes that are gone for good: their cursors are deleted, and no longer hold on to logs."),
+  quarantineBytesMax: bytes(MIB, 1024 * GIB, GIB).describe(
+    "Bytes of each route's quarantine; at the limit the route waits.",
+  ),
   cursorIntervalMs: integer(1, 10_000, 20).describe(
     "Least time between two writes of a cursor: what a crash may double.",
   ),

@@ -39,6 +39,11 @@ const codes = {
     retryable: true,
     meaning: "the disk refused a write: nothing was acknowledged, and a new segment is tried",
   },
+  quarantine_full: {
+    status: status.UNAVAILABLE,
+    retryable: true,
+    meaning: "the quarantine of a route is at its limit: the route waits until someone has looked at it",
+  },
   internal: {
     status: status.UNAVAILABLE,
     retryable: true,

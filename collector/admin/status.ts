@@ -5,7 +5,7 @@
 import type { DeliveryStatus } from "../delivery/delivery.ts";
 import type { Quota } from "../delivery/pacer.ts";
 import type { IngestSnapshot } from "../ingest/server.ts";
-import type { JournalStatus } from "../journal/journal.ts";
+import type { JournalStatus } from "../journal/options.ts";
 import type { RouteLedger } from "../journal/port.ts";
 
 /** Where every accepted log record of a route is: the first number is the sum of the others, at every instant. */

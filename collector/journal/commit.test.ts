@@ -89,3 +89,19 @@ test("one append after the other is written, each as soon as the one before it i
   });
   for (let number = 0n; number < 100n; number++) expect(await queue.append(new Uint8Array(1), 1)).toBe(number);
 });
+
+test("what is for one route alone does not share a write with what is for all", async () => {
+  const writes: [number, number][] = [];
+  const queue = new CommitQueue(1_000, async (_, records, onlyRoute) => {
+    writes.push([records, onlyRoute]);
+    return 0n;
+  });
+  const kinds = [0, 0, 7, 7, 8, 0];
+  await Promise.all(kinds.map((onlyRoute) => queue.append(new Uint8Array(1), 1, onlyRoute)));
+  expect(writes).toEqual([
+    [2, 0],
+    [2, 7],
+    [1, 8],
+    [1, 0],
+  ]);
+});

@@ -9,22 +9,23 @@
 interface Waiting {
   readonly request: Uint8Array;
   readonly records: number;
+  readonly onlyRoute: number;
   readonly resolve: (ordinal: bigint) => void;
   readonly reject: (reason: unknown) => void;
 }
 
+/** Makes one synced write and resolves with the ordinal of its first record. `onlyRoute`: see `EntryFacts`. */
+export type CommitWrite = (request: Uint8Array, records: number, onlyRoute: number) => Promise<bigint>;
+
 export class CommitQueue {
   readonly #commitBytesMax: number;
-  readonly #write: (request: Uint8Array, records: number) => Promise<bigint>;
+  readonly #write: CommitWrite;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   #pendingBytes = 0;
 
-  /**
-   * `write` makes one synced write and resolves with the ordinal of its first record. `commitBytesMax` bounds a group;
-   * a single request larger than that goes alone.
-   */
-  constructor(commitBytesMax: number, write: (request: Uint8Array, records: number) => Promise<bigint>) {
+  /** `commitBytesMax` bounds a group; a single request larger than that goes alone. */
+  constructor(commitBytesMax: number, write: CommitWrite) {
     this.#commitBytesMax = commitBytesMax;
     this.#write = write;
   }
@@ -35,10 +36,10 @@ export class CommitQueue {
   }
 
   /** Resolves with the ordinal of the request's first record, after its write; rejects as that did. */
-  append(request: Uint8Array, records: number): Promise<bigint> {
+  append(request: Uint8Array, records: number, onlyRoute = 0): Promise<bigint> {
     return new Promise((resolve, reject) => {
       this.#pendingBytes += request.byteLength;
-      this.#waiting.push({ request, records, resolve, reject });
+      this.#waiting.push({ request, records, onlyRoute, resolve, reject });
       this.#writing ??= this.#run();
     });
   }
@@ -57,7 +58,7 @@ export class CommitQueue {
       const [only] = group;
       const request = group.length === 1 && only ? only.request : Buffer.concat(group.map((each) => each.request));
       try {
-        let ordinal = await this.#write(request, records);
+        let ordinal = await this.#write(request, records, group[0]?.onlyRoute ?? 0);
         for (const each of group) {
           each.resolve(ordinal);
           ordinal += BigInt(each.records);
@@ -74,8 +75,10 @@ export class CommitQueue {
   #takeGroup(): Waiting[] {
     let bytes = 0;
     let length = 0;
-    for (const { request } of this.#waiting) {
-      if (length > 0 && bytes + request.byteLength > this.#commitBytesMax) break;
+    const [first] = this.#waiting;
+    for (const { request, onlyRoute } of this.#waiting) {
+      const isFull = bytes + request.byteLength > this.#commitBytesMax;
+      if (length > 0 && (isFull || onlyRoute !== first?.onlyRoute)) break;
       bytes += request.byteLength;
       length++;
     }

@@ -10,7 +10,7 @@
 import { assert, CollectorError } from "../errors.ts";
 import type { Meta } from "./meta.ts";
 import type { Counts, QuarantineEntry, RouteLedger } from "./port.ts";
-import { encodeQuarantine, quarantineKey } from "./quarantine.ts";
+import type { Quarantine } from "./quarantine.ts";
 
 interface Range {
   first: bigint;
@@ -127,14 +127,23 @@ export class Cursor implements RouteLedger {
   readonly route: string;
   readonly #state: RouteState;
   readonly #meta: Meta;
+  readonly #quarantine: Quarantine;
   readonly #onAdvance: () => void;
   #cursorOnDisk: bigint;
 
   /** `isNew`: nothing of it is on disk yet. `onAdvance` is told whenever a row has reached the disk. */
-  constructor(route: string, state: RouteState, isNew: boolean, meta: Meta, onAdvance: () => void) {
+  constructor(
+    route: string,
+    state: RouteState,
+    isNew: boolean,
+    meta: Meta,
+    quarantine: Quarantine,
+    onAdvance: () => void,
+  ) {
     this.route = route;
     this.#state = state;
     this.#meta = meta;
+    this.#quarantine = quarantine;
     this.#onAdvance = onAdvance;
     this.#cursorOnDisk = isNew ? state.start : state.cursor;
     if (isNew) this.#changed();
@@ -172,10 +181,11 @@ export class Cursor implements RouteLedger {
   }
 
   async quarantine(entry: QuarantineEntry): Promise<void> {
+    this.#quarantine.assertRoom(this.route);
     this.#state.finish(entry.ordinal, entry.ordinal + 1n, { delivered: 0, filtered: 0, quarantined: 1 });
     // The row and the entry are handed over in one turn of the event loop, so they are in one batch.
     this.#changed();
-    await this.#meta.write([{ key: quarantineKey(this.route, entry.ordinal), value: encodeQuarantine(entry) }]);
+    await this.#quarantine.put(this.route, entry);
   }
 
   flush(): Promise<void> {

@@ -9,7 +9,7 @@ async function seal(
   compression: "none" | "zstd",
   records = 3,
 ): Promise<Uint8Array> {
-  const facts = { records, committedAtMs: 1_700_000_000_123, requestBytes: request.byteLength };
+  const facts = { records, committedAtMs: 1_700_000_000_123, onlyRoute: 77, requestBytes: request.byteLength };
   return sealEntry(key, await encodePayload(request, compression, 1), facts);
 }
 
@@ -23,7 +23,7 @@ test("what is opened is what was sealed, compressed or not, whatever the bytes",
       const key = toKey(77n);
       const entry = await openEntry(key, await seal(key, request, compression));
       expect(Buffer.from(entry?.request ?? [1]).equals(request)).toBe(true);
-      expect(entry).toMatchObject({ records: 3, committedAtMs: 1_700_000_000_123 });
+      expect(entry).toMatchObject({ records: 3, committedAtMs: 1_700_000_000_123, onlyRoute: 77 });
     }),
     { numRuns: 100 },
   );

@@ -99,7 +99,7 @@ class Check implements fc.AsyncCommand<Model, Real> {
       filtered: 0n,
       quarantined: BigInt(model.ended.filter((end) => end === "quarantined").length),
     });
-    expect((await journal.quarantined("logs", 1_000)).map(({ ordinal }) => Number(ordinal))).toEqual(
+    expect((await journal.quarantine.list("logs", 1_000)).map(({ ordinal }) => Number(ordinal))).toEqual(
       [...model.ended.keys()].filter((ordinal) => model.ended[ordinal] === "quarantined"),
     );
     expect(journal.tail).toBeLessThanOrEqual(cursor.cursor);

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { FaultyDriver } from "../testing/faulty-driver.ts";
 import { deliver, journalOptions, numberedRequest } from "../testing/journal-options.ts";
 import { withFolder } from "../testing/temporary.ts";
-import { Journal, type JournalOptions } from "./journal.ts";
+import { Journal } from "./journal.ts";
+import type { JournalOptions } from "./options.ts";
 
 async function withJournal(
   body: (journal: Journal, directory: string) => Promise<void>,
@@ -183,9 +184,9 @@ test("a quarantined record and the cursor that passed it are in one synced batch
       expect(cursor.cursor).toBe(1n);
       expect(cursor.totals.quarantined).toBe(1n);
       await cursor.quarantine({ ...entry, ordinal: 3n });
-      expect(await journal.quarantined("logs", 10)).toEqual([entry, { ...entry, ordinal: 3n }]);
-      expect(await journal.quarantined("logs", 10, 0n)).toEqual([{ ...entry, ordinal: 3n }]);
-      expect(await journal.quarantined("log", 10)).toEqual([]);
+      expect(await journal.quarantine.list("logs", 10)).toEqual([entry, { ...entry, ordinal: 3n }]);
+      expect(await journal.quarantine.list("logs", 10, 0n)).toEqual([{ ...entry, ordinal: 3n }]);
+      expect(await journal.quarantine.list("log", 10)).toEqual([]);
     },
     { driver },
   );

@@ -30,22 +30,21 @@
  */
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock, Random } from "../clock.ts";
 import { CollectorError } from "../errors.ts";
-import type { Log } from "../log.ts";
 import { CommitQueue } from "./commit.ts";
 import { Cursor, ROUTE_PREFIX, RouteState } from "./cursors.ts";
 import { DiskGuard } from "./disk-guard.ts";
-import { type Compression, encodePayload, sealEntry } from "./entry.ts";
+import { encodePayload, routeTag, sealEntry } from "./entry.ts";
 import { HEAD_KEY, openMeta } from "./identity.ts";
 import { levelDriver } from "./level-store.ts";
 import { type FolderLock, lockFolder } from "./lock.ts";
 import type { Meta } from "./meta.ts";
+import type { JournalOptions, JournalStatus } from "./options.ts";
 import { highest, lowest, toKey } from "./ordinal.ts";
-import type { Appender, Commit, Damage, JournalReader, QuarantineEntry } from "./port.ts";
-import { decodeQuarantine, quarantineKey, quarantinePrefix } from "./quarantine.ts";
+import type { Appender, Commit, Damage, JournalReader } from "./port.ts";
+import { Quarantine } from "./quarantine.ts";
 import { Segments } from "./segments.ts";
-import { type StoreDriver, StoreError } from "./store.ts";
+import { StoreError } from "./store.ts";
 
 /** What a sender is told to wait when there is no room: space comes back a segment at a time. */
 const FULL_RETRY_AFTER_MS = 5_000;
@@ -60,44 +59,6 @@ const OPEN_RETRY_MS = 300;
 /** Room in the write buffer beyond a segment: for the largest entry that may end it, and for LevelDB's own part. */
 const WRITE_BUFFER_SLACK = 1.25;
 
-export interface JournalOptions {
-  readonly directory: string;
-  /** A segment is closed before it grows beyond this. */
-  readonly segmentBytesMax: number;
-  /** Bytes of requests, uncompressed, that one synced write may hold together. */
-  readonly commitBytesMax: number;
-  /** Bytes on disk of all segments. Beyond it appends are refused until delivery has made room. */
-  readonly bytesMax: number;
-  readonly compression: Compression;
-  /** zstd's own scale: negative is faster, 1 to 19 smaller. */
-  readonly compressionLevel: number;
-  /** Bytes that stay free on the disk. */
-  readonly freeBytesMin: number;
-  /** The least time between two synced writes of cursors: what a crash may make a route send again. */
-  readonly cursorIntervalMs: number;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly driver?: StoreDriver;
-  /** Bytes free on the disk of a folder; asks the system unless told. */
-  readonly freeBytes?: (directory: string) => number;
-}
-
-export interface JournalStatus {
-  readonly collectorId: string;
-  readonly head: bigint;
-  readonly tail: bigint;
-  readonly segments: number;
-  readonly bytes: number;
-  readonly bytesMax: number;
-  readonly diskFreeBytes: number;
-  readonly isFull: boolean;
-  /** Since the start: synced writes, bytes of requests in them, bytes that went to the disk for them. */
-  readonly commits: number;
-  readonly committedBytes: number;
-  readonly writtenBytes: number;
-}
-
 export class Journal implements Appender, JournalReader {
   readonly #options: JournalOptions;
   readonly #lock: FolderLock;
@@ -105,6 +66,7 @@ export class Journal implements Appender, JournalReader {
   readonly #segments: Segments;
   readonly #queue: CommitQueue;
   #meta: Meta | undefined;
+  #quarantine: Quarantine | undefined;
   #collectorId = "";
   #head = 0n;
   #commits = 0;
@@ -134,7 +96,7 @@ export class Journal implements Appender, JournalReader {
       writeBufferBytes: Math.ceil(WRITE_BUFFER_SLACK * (segmentBytesMax + commitBytesMax)),
       onDiskFull: (reason) => this.#disk.fill(reason),
     });
-    this.#queue = new CommitQueue(commitBytesMax, (request, records) => this.#commit(request, records));
+    this.#queue = new CommitQueue(commitBytesMax, (...group) => this.#commit(...group));
   }
 
   /** Recovers what is there. Rejects with CollectorError `journal_locked` or `journal_unusable`. */
@@ -170,6 +132,7 @@ export class Journal implements Appender, JournalReader {
       }),
     );
     this.#meta = opened.meta;
+    this.#quarantine = await Quarantine.open(opened.meta, this.#options.quarantineBytesMax);
     this.#collectorId = opened.collectorId;
     this.#dormant = opened.routes;
     this.#head = opened.headAtLeast;
@@ -238,7 +201,14 @@ export class Journal implements Appender, JournalReader {
     if (cursor === undefined) {
       const known = this.#dormant.get(name);
       const state = known ?? new RouteState(startAt === "tail" ? this.tail : this.#head);
-      cursor = new Cursor(name, state, known === undefined, this.#openMeta, () => void this.#reclaim());
+      cursor = new Cursor(
+        name,
+        state,
+        known === undefined,
+        this.#openMeta,
+        this.quarantine,
+        () => void this.#reclaim(),
+      );
       this.#cursors.set(name, cursor);
       this.#dormant.delete(name);
     }
@@ -280,11 +250,11 @@ export class Journal implements Appender, JournalReader {
   }
 
   /** One synced write: the only place where ordinals are given out. */
-  async #commit(request: Uint8Array, records: number): Promise<bigint> {
+  async #commit(request: Uint8Array, records: number, onlyRoute: number): Promise<bigint> {
     const { compression, compressionLevel, clock } = this.#options;
     const payload = await encodePayload(request, compression, compressionLevel);
     const first = this.#head;
-    const facts = { records, committedAtMs: clock.nowMs(), requestBytes: request.byteLength };
+    const facts = { records, committedAtMs: clock.nowMs(), onlyRoute, requestBytes: request.byteLength };
     try {
       const bytes = await this.#segments.append(first, sealEntry(toKey(first), payload, facts), records);
       this.#disk.wrote(bytes);
@@ -328,11 +298,25 @@ export class Journal implements Appender, JournalReader {
     });
   }
 
-  /** Quarantined records of a route in the order of their ordinals: at most `limit`, those beyond `after` only. */
-  async quarantined(route: string, limit: number, after?: bigint): Promise<QuarantineEntry[]> {
-    const beyond = after === undefined ? undefined : quarantineKey(route, after);
-    const entries = await this.#openMeta.entries(quarantinePrefix(route), limit, beyond);
-    return entries.map(({ value }) => decodeQuarantine(value));
+  /** What routes have put aside: to list, read, export, let go. */
+  get quarantine(): Quarantine {
+    if (this.#quarantine === undefined) throw new CollectorError("shutting_down", "the journal is not open");
+    return this.#quarantine;
+  }
+
+  /**
+   * Sends a quarantined log record again, mended (`request`) or as it is, to its own route alone and under a new ordinal.
+   * It leaves the quarantine after it is in the journal: a crash in between leaves it in both. Resolves with the new
+   * ordinal, undefined when there was no such record.
+   */
+  async requeue(route: string, ordinal: bigint, request?: Uint8Array): Promise<bigint | undefined> {
+    const entry = await this.quarantine.get(route, ordinal);
+    if (entry === undefined) return undefined;
+    const bytes = request ?? entry.request;
+    if (!this.hasRoom(bytes.byteLength)) throw this.#full();
+    const requeued = await this.#queue.append(bytes, 1, routeTag(route));
+    await this.quarantine.remove(route, ordinal);
+    return requeued;
   }
 
   /**

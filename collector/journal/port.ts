@@ -28,6 +28,8 @@ export interface Commit {
   /** Wall time of the write, in milliseconds since 1970. */
   readonly committedAtMs: number;
   readonly request: Uint8Array;
+  /** Whether it is for the route of that name: all are, but for what was sent again from a route's quarantine. */
+  isFor(route: string): boolean;
 }
 
 /** A range whose bytes can't be read any more. It was reported when it was found; whoever reads passes over it. */
@@ -84,7 +86,10 @@ export interface RouteLedger {
   openRanges(first: bigint, end: bigint): { first: bigint; end: bigint }[];
   /** Settles a range that was open. In memory at once; on disk soon, in one synced write with others of its time. */
   finish(first: bigint, end: bigint, counts: Counts): void;
-  /** Puts a record into quarantine and settles it, in one synced batch. Resolves when that is on disk. */
+  /**
+   * Puts a record into quarantine and settles it, in one synced batch. Resolves when that is on disk; rejects with
+   * CollectorError `quarantine_full`, with the record still open, when the route's quarantine is at its limit.
+   */
   quarantine(entry: QuarantineEntry): Promise<void>;
   /** Resolves when all that was settled before is on disk. */
   flush(): Promise<void>;

@@ -1,32 +1,130 @@
 /**
  * Records that their stream can never take, kept in the meta database with the reason, until a person has looked.
- * Key: `quarantine/<route>/<ordinal in 20 digits>`. Value: a line of JSON, a line break, the record's own bytes.
+ *
+ *    quarantine/<route>/<ordinal in 20 digits>   a line of JSON, a line break, the record's own bytes
+ *    quarantined/<route>                         how many there are, and their bytes
+ *
+ * An entry, the totals and the cursor that passes the record are written in one synced batch. The bytes of a route are
+ * limited: at the limit a put is refused, so the route waits with the record, and says so; nothing is dropped.
  */
+import { CollectorError } from "../errors.ts";
+import { Transcoder } from "../otlp/transcode.ts";
+import type { Meta } from "./meta.ts";
 import { toName } from "./ordinal.ts";
 import type { QuarantineEntry } from "./port.ts";
 
+export interface QuarantineTotals {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
 const LINE_BREAK = 10;
+const EMPTY: QuarantineTotals = { entries: 0, bytes: 0 };
 
-export function quarantinePrefix(route: string): string {
-  return `quarantine/${route}/`;
+export class Quarantine {
+  readonly #meta: Meta;
+  readonly #bytesMax: number;
+  readonly #totals = new Map<string, QuarantineTotals>();
+
+  /** `totals` is what `read` found; `bytesMax` bounds the bytes of each route. */
+  private constructor(meta: Meta, bytesMax: number) {
+    this.#meta = meta;
+    this.#bytesMax = bytesMax;
+  }
+
+  static async open(meta: Meta, bytesMax: number): Promise<Quarantine> {
+    const quarantine = new Quarantine(meta, bytesMax);
+    for (const { key, value } of await meta.entries(TOTALS_PREFIX, ROUTES_MAX)) {
+      quarantine.#totals.set(key.slice(TOTALS_PREFIX.length), JSON.parse(toText(value)) as QuarantineTotals);
+    }
+    return quarantine;
+  }
+
+  totals(route: string): QuarantineTotals {
+    return this.#totals.get(route) ?? EMPTY;
+  }
+
+  /** Throws CollectorError `quarantine_full` when the route's limit is reached. */
+  assertRoom(route: string): void {
+    const { entries, bytes } = this.totals(route);
+    if (bytes < this.#bytesMax) return;
+    throw new CollectorError(
+      "quarantine_full",
+      `the quarantine of route ${route} holds ${entries} log records in ${bytes} bytes, its limit: look at them, then send them again or let them go`,
+    );
+  }
+
+  /** Resolves when the entry is on disk, in one batch with all rows marked before in the same turn. */
+  put(route: string, entry: QuarantineEntry): Promise<void> {
+    const value = encode(entry);
+    const { entries, bytes } = this.totals(route);
+    return this.#write(route, entry.ordinal, value, { entries: entries + 1, bytes: bytes + value.byteLength });
+  }
+
+  /** In the order of their ordinals: at most `limit`, those beyond `after` only. */
+  async list(route: string, limit: number, after?: bigint): Promise<QuarantineEntry[]> {
+    const prefix = `${ENTRY_PREFIX}${route}/`;
+    const found = await this.#meta.entries(prefix, limit, after === undefined ? undefined : keyOf(route, after));
+    return found.map(({ value }) => decode(value));
+  }
+
+  async get(route: string, ordinal: bigint): Promise<QuarantineEntry | undefined> {
+    const [found] = await this.#meta.entries(keyOf(route, ordinal), 1);
+    return found === undefined ? undefined : decode(found.value);
+  }
+
+  /** Resolves when it is gone from the disk; with false when it was not there. */
+  async remove(route: string, ordinal: bigint): Promise<boolean> {
+    const [found] = await this.#meta.entries(keyOf(route, ordinal), 1);
+    if (found === undefined) return false;
+    const { entries, bytes } = this.totals(route);
+    const left = { entries: entries - 1, bytes: bytes - found.value.byteLength };
+    await this.#write(route, ordinal, undefined, left);
+    return true;
+  }
+
+  #write(route: string, ordinal: bigint, value: Uint8Array | undefined, totals: QuarantineTotals): Promise<void> {
+    this.#totals.set(route, totals);
+    return this.#meta.write([
+      { key: keyOf(route, ordinal), value },
+      { key: `${TOTALS_PREFIX}${route}`, value: Buffer.from(JSON.stringify(totals)) },
+    ]);
+  }
 }
 
-export function quarantineKey(route: string, ordinal: bigint): string {
-  return `${quarantinePrefix(route)}${toName(ordinal)}`;
+const ENTRY_PREFIX = "quarantine/";
+const TOTALS_PREFIX = "quarantined/";
+const ROUTES_MAX = 10_000;
+
+/** One line of JSON for a person: the reason, the log record as it would have been delivered, and its own bytes. */
+export function describeEntry({ ordinal, reason, message, atMs, request }: QuarantineEntry): string {
+  const { bytes, ends } = new Transcoder({}).transcode(request, ordinal, 0, 1);
+  const log = toText(bytes.subarray(0, ends[0])).trimEnd();
+  const head = { ordinal: String(ordinal), reason, message, at: new Date(atMs).toISOString() };
+  const otlp = Buffer.from(request).toString("base64");
+  return `${JSON.stringify(head).slice(0, -1)},"log":${log},"otlp":"${otlp}"}\n`;
 }
 
-export function encodeQuarantine({ ordinal, reason, message, atMs, request }: QuarantineEntry): Uint8Array {
+function keyOf(route: string, ordinal: bigint): string {
+  return `${ENTRY_PREFIX}${route}/${toName(ordinal)}`;
+}
+
+function encode({ ordinal, reason, message, atMs, request }: QuarantineEntry): Uint8Array {
   const head = Buffer.from(`${JSON.stringify({ ordinal: String(ordinal), reason, message, atMs })}\n`);
   return Buffer.concat([head, request]);
 }
 
-export function decodeQuarantine(value: Uint8Array): QuarantineEntry {
+function decode(value: Uint8Array): QuarantineEntry {
   const split = value.indexOf(LINE_BREAK);
-  const head = JSON.parse(Buffer.from(value.subarray(0, split)).toString()) as {
+  const head = JSON.parse(toText(value.subarray(0, split))) as {
     ordinal: string;
     reason: string;
     message: string;
     atMs: number;
   };
   return { ...head, ordinal: BigInt(head.ordinal), request: value.slice(split + 1) };
+}
+
+function toText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 }

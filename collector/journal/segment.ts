@@ -15,7 +15,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { assert, CollectorError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { openEntry, peekEntry } from "./entry.ts";
+import { openEntry, peekEntry, routeTag } from "./entry.ts";
 import { folderBytes, keepCopy, syncFolder } from "./folder.ts";
 import { fromKey, highest, lowest, toKey } from "./ordinal.ts";
 import type { Commit, Damage } from "./port.ts";
@@ -116,7 +116,10 @@ export class Segment {
       const facts = peekEntry(floor.value);
       if (facts !== undefined && first + BigInt(facts.records) > from) {
         const entry = await openEntry(floor.key, floor.value).catch(() => undefined);
-        if (entry !== undefined) return { kind: "commit", first, ...entry };
+        if (entry !== undefined) {
+          const { onlyRoute, ...rest } = entry;
+          return { kind: "commit", first, ...rest, isFor: (route) => onlyRoute === 0 || onlyRoute === routeTag(route) };
+        }
         return this.#damage(
           from,
           await this.#nextFirst(store, from),

@@ -1,5 +1,5 @@
 import { systemClock } from "../clock.ts";
-import type { JournalOptions } from "../journal/journal.ts";
+import type { JournalOptions } from "../journal/options.ts";
 import type { RouteLedger } from "../journal/port.ts";
 import { silentLog } from "../log.ts";
 
@@ -13,6 +13,7 @@ export function journalOptions(directory: string, changes: Partial<JournalOption
     compression: "none",
     compressionLevel: 1,
     freeBytesMin: 1_048_576,
+    quarantineBytesMax: 64 * 1_048_576,
     cursorIntervalMs: 1,
     clock: systemClock,
     random: Math.random,

@@ -25,7 +25,7 @@ export class MemoryJournal implements JournalReader {
   append(lines: readonly string[]): bigint {
     const first = this.#head;
     const request = new TextEncoder().encode(lines.map((line) => `${line}\n`).join(""));
-    this.#items.push({ kind: "commit", first, records: lines.length, committedAtMs: 0, request });
+    this.#items.push({ kind: "commit", first, records: lines.length, committedAtMs: 0, request, isFor: () => true });
     this.#advance(lines.length);
     return first;
   }

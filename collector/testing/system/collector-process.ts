@@ -16,7 +16,11 @@ const START_MS_MAX = 60_000;
 const LOG_CHARACTERS_MAX = 200_000;
 
 /** Keys of the configuration, by section. */
-export type Settings = Omit<ConfigInput, "routes">;
+export type Settings = {
+  readonly [S in Exclude<keyof ConfigInput, "routes">]?: {
+    readonly [K in keyof NonNullable<ConfigInput[S]>]?: string | number | boolean;
+  };
+};
 
 export interface CollectorOptions {
   /** The journal is its subfolder `journal`; it is the process's working directory too. */

@@ -1,0 +1,136 @@
+import { expect, test } from "bun:test";
+import { journalOptions, numberedRequest } from "../testing/journal-options.ts";
+import { withFolder } from "../testing/temporary.ts";
+import { Journal } from "./journal.ts";
+import type { JournalOptions } from "./options.ts";
+import { describeEntry } from "./quarantine.ts";
+
+/** A journal with `count` log records, all of them in the quarantine of route "logs". */
+async function withQuarantine(
+  count: number,
+  body: (journal: Journal, directory: string) => Promise<void>,
+  changes: Partial<JournalOptions> = {},
+): Promise<void> {
+  await withFolder(async (directory) => {
+    const journal = await Journal.open(journalOptions(directory, changes));
+    try {
+      await journal.append(numberedRequest(0), count);
+      for (let ordinal = 0n; ordinal < BigInt(count); ordinal++) await put(journal, ordinal);
+      await body(journal, directory);
+    } finally {
+      await journal.close();
+    }
+  });
+}
+
+function put(journal: Journal, ordinal: bigint): Promise<void> {
+  const request = numberedRequest(Number(ordinal), 40);
+  return journal.route("logs").quarantine({ ordinal, reason: "refused", message: "no", atMs: 5, request });
+}
+
+test("a record sent again is for its own route alone, under a new ordinal, and leaves the quarantine", async () => {
+  await withQuarantine(3, async (journal) => {
+    const mended = numberedRequest(77, 80);
+    expect(await journal.requeue("logs", 1n, mended)).toBe(3n);
+    const commit = await journal.read(3n);
+    if (commit?.kind !== "commit") throw new Error("no commit");
+    expect(Buffer.from(commit.request).equals(mended)).toBe(true);
+    expect(commit.isFor("logs")).toBe(true);
+    expect(commit.isFor("other")).toBe(false);
+    expect((await journal.read(0n)) as { isFor(route: string): boolean }).toSatisfy((each) => each.isFor("other"));
+    expect((await journal.quarantine.list("logs", 10)).map(({ ordinal }) => ordinal)).toEqual([0n, 2n]);
+    expect(journal.quarantine.totals("logs").entries).toBe(2);
+    expect(await journal.requeue("logs", 1n)).toBeUndefined();
+  });
+});
+
+test("what was let go is gone, and only that", async () => {
+  await withQuarantine(3, async (journal) => {
+    expect(await journal.quarantine.remove("logs", 0n)).toBe(true);
+    expect(await journal.quarantine.remove("logs", 0n)).toBe(false);
+    expect(await journal.quarantine.remove("other", 1n)).toBe(false);
+    expect(await journal.quarantine.get("logs", 0n)).toBeUndefined();
+    expect(await journal.quarantine.get("logs", 1n)).toMatchObject({ ordinal: 1n, reason: "refused" });
+    expect(journal.quarantine.totals("logs").entries).toBe(2);
+  });
+});
+
+test("entries and their totals are the same after a restart", async () => {
+  await withQuarantine(5, async (journal, directory) => {
+    const before = { list: await journal.quarantine.list("logs", 10), totals: journal.quarantine.totals("logs") };
+    await journal.close();
+    const again = await Journal.open(journalOptions(directory));
+    expect({ list: await again.quarantine.list("logs", 10), totals: again.quarantine.totals("logs") }).toEqual(before);
+    expect(again.route("logs").totals.quarantined).toBe(5n);
+    await again.close();
+  });
+});
+
+test("at its limit a quarantine takes no more, the record stays open, and it takes more when there is room", async () => {
+  const limit = { quarantineBytesMax: 500 };
+  await withQuarantine(
+    0 + 1,
+    async (journal) => {
+      await journal.append(numberedRequest(1), 20);
+      let refused: unknown;
+      let ordinal = 1n;
+      while (refused === undefined) {
+        await put(journal, ordinal).then(
+          () => ordinal++,
+          (reason: unknown) => {
+            refused = reason;
+          },
+        );
+      }
+      expect(refused).toMatchObject({ code: "quarantine_full" });
+      expect(ordinal).toBeGreaterThan(2n);
+      const cursor = journal.route("logs");
+      expect(cursor.openRanges(0n, 21n)[0]?.first).toBe(ordinal);
+      for (let each = 0n; each < ordinal; each++) await journal.quarantine.remove("logs", each);
+      await put(journal, ordinal);
+      expect(cursor.cursor).toBe(ordinal + 1n);
+    },
+    limit,
+  );
+});
+
+test("a hundred thousand quarantined records are kept, paged through and counted", async () => {
+  await withFolder(async (directory) => {
+    const count = 100_000;
+    const journal = await Journal.open(journalOptions(directory));
+    await journal.append(numberedRequest(0), count);
+    for (let first = 0; first < count; first += 2_000) {
+      await Promise.all(Array.from({ length: 2_000 }, (_, index) => put(journal, BigInt(first + index))));
+    }
+    expect(journal.route("logs").cursor).toBe(BigInt(count));
+    await journal.close();
+
+    const again = await Journal.open(journalOptions(directory));
+    expect(again.quarantine.totals("logs").entries).toBe(count);
+    let after: bigint | undefined;
+    let seen = 0;
+    for (;;) {
+      const page = await again.quarantine.list("logs", 1_000, after);
+      if (page.length === 0) break;
+      for (const { ordinal } of page) expect(ordinal).toBe(BigInt(seen++));
+      after = page.at(-1)?.ordinal;
+    }
+    expect(seen).toBe(count);
+    await again.close();
+  });
+}, 60_000);
+
+test("an entry is shown with its reason, the log as it would have been delivered, and its own bytes", () => {
+  // ResourceLogs { ScopeLogs { LogRecord { body: "hi" } } }
+  const request = new Uint8Array([10, 10, 18, 8, 18, 6, 42, 4, 10, 2, 104, 105]);
+  const line = describeEntry({ ordinal: 9n, reason: "refused", message: 'it said "no"', atMs: 0, request });
+  expect(JSON.parse(line)).toEqual({
+    ordinal: "9",
+    reason: "refused",
+    message: 'it said "no"',
+    at: "1970-01-01T00:00:00.000Z",
+    log: { body: "hi" },
+    otlp: Buffer.from(request).toString("base64"),
+  });
+  expect(line.endsWith("\n")).toBe(true);
+});
