@@ -73,10 +73,16 @@ export class ReadAhead {
       for (const range of ledger.openRanges(position, end)) {
         if (signal.aborted) return;
         if (item.kind === "damage") this.#passOver(range.first, range.end, item.reason);
+        else if (!item.isFor(ledger.route)) this.#leaveOut(range.first, range.end);
         else await this.#take(item, range.first, range.end, signal);
       }
       position = end;
     }
+  }
+
+  /** Sent again from another route's quarantine: not for this one. */
+  #leaveOut(first: bigint, end: bigint): void {
+    this.#options.ledger.finish(first, end, { delivered: 0, filtered: Number(end - first), quarantined: 0 });
   }
 
   #passOver(first: bigint, end: bigint, reason: string): void {
