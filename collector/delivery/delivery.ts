@@ -28,6 +28,7 @@ import { assert } from "../errors.ts";
 import type { JournalReader, RouteLedger } from "../journal/port.ts";
 import { FIREHOSE_CALL_BYTES_MAX, FIREHOSE_CALL_RECORDS_MAX, FIREHOSE_RECORD_BYTES_MAX } from "../limits.ts";
 import type { Log } from "../log.ts";
+import type { Compression } from "./compress.ts";
 import { type Call, Outbox } from "./outbox.ts";
 import { classify, classifyRecord, type RecordAnswer, type Verdict } from "./outcome.ts";
 import type { Pacer } from "./pacer.ts";
@@ -73,6 +74,14 @@ export const DELIVERY_LIMITS_DEFAULT: DeliveryLimits = {
   alertAfterMs: 60_000,
 };
 
+/** What became of one call, for whoever sets the pacer's rate. Bytes that failed for other reasons count as neither. */
+export interface CallOutcome {
+  /** On the clock that never goes back. */
+  readonly sentMs: number;
+  readonly acceptedBytes: number;
+  readonly throttledBytes: number;
+}
+
 export interface DeliveryOptions {
   readonly journal: JournalReader;
   readonly ledger: RouteLedger;
@@ -83,6 +92,8 @@ export interface DeliveryOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Told of every call that was answered, or failed. */
+  readonly onOutcome?: (outcome: CallOutcome) => void;
   /** What differs from `DELIVERY_LIMITS_DEFAULT`. */
   readonly limits?: Partial<DeliveryLimits>;
 }
@@ -239,6 +250,7 @@ export class Delivery {
   #send(call: Call): void {
     const controller = new AbortController();
     const ticket = this.#trouble.open();
+    const sentMs = this.#options.clock.monotonicMs();
     this.#calls += 1;
     this.#inFlightBytes += call.bytes;
     for (const record of call.records.slice(0, call.retried)) count(this.#retried, record);
@@ -247,7 +259,7 @@ export class Delivery {
       this.#inFlightBytes -= call.bytes;
       this.#trouble.close(ticket);
       // Whoever stopped has given up on it: the ledger is closed, and the journal still has the records.
-      if (this.#state !== "stopped") this.#settle(call, ticket, outcome);
+      if (this.#state !== "stopped") this.#settle(call, ticket, outcome, sentMs);
       this.#outbox.work.ring();
     });
     this.#open.set(controller, made);
@@ -269,7 +281,15 @@ export class Delivery {
     }
   }
 
-  #settle(call: Call, ticket: Ticket, outcome: readonly RecordAnswer[] | Verdict): void {
+  #settle(call: Call, ticket: Ticket, outcome: readonly RecordAnswer[] | Verdict, sentMs: number): void {
+    const delivered = this.#delivered.bytes;
+    const throttled = this.#throttled.bytes;
+    this.#judge(call, ticket, outcome);
+    const acceptedBytes = this.#delivered.bytes - delivered;
+    this.#options.onOutcome?.({ sentMs, acceptedBytes, throttledBytes: this.#throttled.bytes - throttled });
+  }
+
+  #judge(call: Call, ticket: Ticket, outcome: readonly RecordAnswer[] | Verdict): void {
     if ("kind" in outcome) {
       this.#note(outcome);
       if (outcome.kind === "throttle") for (const record of call.records) count(this.#throttled, record);

@@ -59,6 +59,7 @@ export class Pacer {
   #quota: Quota;
   #refilledMs: number;
   #tail: Promise<void> = Promise.resolve();
+  #waitedMs = 0;
   /** Ends the sleep of whoever is first in the queue. */
   #wake: AbortController | undefined;
 
@@ -76,6 +77,11 @@ export class Pacer {
 
   get quota(): Quota {
     return this.#quota;
+  }
+
+  /** Milliseconds, since it was made, in which somebody was held back. It grows when the wait is over. */
+  get waitedMs(): number {
+    return this.#waitedMs;
   }
 
   /** Changes the rates from now on, also for who waits already. */
@@ -141,9 +147,11 @@ export class Pacer {
   async #sleep(ms: number, signal: AbortSignal): Promise<void> {
     const wake = new AbortController();
     const stop = (): void => wake.abort();
+    const sinceMs = this.#clock.monotonicMs();
     this.#wake = wake;
     signal.addEventListener("abort", stop, { once: true });
     await this.#clock.sleep(ms, wake.signal);
+    this.#waitedMs += this.#clock.monotonicMs() - sinceMs;
     signal.removeEventListener("abort", stop);
     this.#wake = undefined;
   }
