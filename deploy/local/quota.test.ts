@@ -195,3 +195,11 @@ test("a throttling fault refuses its share, laid out by its pattern", () => {
   expect(throttledPositions(6, 0.5, "all", seeded(1))).toHaveLength(6);
   expect(new Set(throttledPositions(500, 0.9, "random", seeded(1))).size).toBe(450);
 });
+
+test("limits that are changed from outside hold from then on, and what the bucket has beyond them is lost", () => {
+  const quota = new StreamQuota(settingsOf({ mibPerSecond: 4 }), seeded(1), 0);
+  quota.setMibPerSecond(2, 0);
+  expect(quota.limits().bytesPerSecond).toBe(2 * MIB);
+  expect(quota.take([MIB, MIB, MIB / 2], new Uint8Array(3), 0).failed).toBe(1);
+  expect(quota.take([MIB], new Uint8Array(1), 500).failed).toBe(0);
+});

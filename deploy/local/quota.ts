@@ -80,6 +80,17 @@ export class StreamQuota {
     return this.#mibPerSecond;
   }
 
+  /** Changes the limits from now on, as the service does by itself. What the buckets hold beyond the new ones is lost. */
+  setMibPerSecond(mibPerSecond: number, nowMs: number): void {
+    this.#grow(nowMs);
+    this.#fill(nowMs);
+    this.#mibPerSecond = mibPerSecond;
+    const burst = this.burst();
+    this.#bytes = Math.min(this.#bytes, burst.bytes);
+    this.#records = Math.min(this.#records, burst.records);
+    this.#requests = Math.min(this.#requests, burst.requests);
+  }
+
   /** The limits as they stand now, grown or not. */
   limits(): QuotaLimits {
     const per = QUOTA_PER_MIB[this.#settings.region];
