@@ -7,7 +7,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { systemClock } from "./clock.ts";
-import { startCollector } from "./collector.ts";
+import { type Collector, startCollector } from "./collector.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { CollectorError } from "./errors.ts";
 import { createLog } from "./log.ts";
@@ -83,22 +83,22 @@ async function run(config: Config, readAgain: () => Config): Promise<number> {
   // A second signal does not shorten the stop: what is being settled would be sent again.
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => signalled.resolve(signal));
 
-  const collector = await startCollector(config, { clock: systemClock, random: Math.random, log, onBug: die });
+  let running: Collector | undefined;
   process.on("SIGHUP", () => {
     try {
-      collector.reload(readAgain()).catch(die);
+      running?.reload(readAgain()).catch(die);
     } catch (reason) {
       if (!(reason instanceof CollectorError)) throw reason;
       log.error({ reason: reason.message }, "the configuration was read again and can't be used: nothing was changed");
     }
   });
+
+  const collector = await startCollector(config, { clock: systemClock, random: Math.random, log, onBug: die });
+  running = collector;
   log.info({ signal: await signalled.promise }, "stopping");
   await collector.stop();
-  const { ledger } = collector.status().routes[0] ?? {};
-  log.info(
-    { waiting: String(ledger?.waiting ?? 0n) },
-    "stopped; what waits is in the journal and goes on at the next start",
-  );
+  const waiting = collector.status().routes.map(({ route, ledger }) => ({ route, logRecords: String(ledger.waiting) }));
+  log.info({ waiting }, "stopped; what waits is in the journal and goes on at the next start");
   return 0;
 }
 

@@ -169,7 +169,7 @@ export class CollectorProcess implements AsyncDisposable {
 
   /** How many log records it left waiting, by its last words; NaN before it has stopped as asked. */
   get waitingAtEnd(): number {
-    return Number(/"waiting":"(\d+)","msg":"stopped/.exec(this.#log)?.[1]);
+    return Number(/"logRecords":"(\d+)"\}\],"msg":"stopped/.exec(this.#log)?.[1]);
   }
 
   async ready(): Promise<void> {
@@ -196,7 +196,7 @@ export class CollectorProcess implements AsyncDisposable {
     }
   }
 
-  kill(signal: "SIGKILL" | "SIGTERM" | "SIGINT"): void {
+  kill(signal: "SIGKILL" | "SIGTERM" | "SIGINT" | "SIGHUP"): void {
     this.#child.kill(signal);
   }
 
