@@ -15,9 +15,21 @@ export const FIREHOSE_CALL_BYTES_MAX = 4_194_000;
 /** Every record is billed as a multiple of this many bytes. */
 export const FIREHOSE_BILLING_UNIT_BYTES = 5_120;
 
+/** Lines that Firehose takes out of one record where it takes records apart; one with more it leaves as it is. */
+export const FIREHOSE_DEAGGREGATED_LINES_MAX = 500;
+
 /** What a Direct PUT stream takes in most regions, per second. */
 export const FIREHOSE_QUOTA_DEFAULT = {
   bytesPerSecond: 1_048_576,
   recordsPerSecond: 100_000,
   requestsPerSecond: 1_000,
 };
+
+/** What it takes in the regions below. The three limits move together, so a raised stream keeps these proportions. */
+export const FIREHOSE_QUOTA_LARGE = {
+  bytesPerSecond: 5_242_880,
+  recordsPerSecond: 500_000,
+  requestsPerSecond: 2_000,
+};
+
+export const FIREHOSE_LARGE_REGIONS: readonly string[] = ["us-east-1", "us-west-2", "eu-west-1"];

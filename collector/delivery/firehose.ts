@@ -140,7 +140,7 @@ type HandlerRequest = Parameters<RequestHandler["handle"]>[0];
 type HandlerResult = Awaited<ReturnType<RequestHandler["handle"]>>;
 
 /** The SDK's way to the network, by Bun's fetch. Reads each answer whole: Firehose's are short. */
-class FetchHandler {
+export class FetchHandler {
   readonly metadata = { handlerProtocol: "http/1.1" };
 
   async handle(request: HandlerRequest, options: { abortSignal?: unknown } = {}): Promise<HandlerResult> {
