@@ -104,8 +104,8 @@ test("a full disk delays quarantine, and loses nothing", async () => {
   await rig.delivery.stop(0);
 });
 
-test("a line that fits no Firehose record goes into quarantine, and those around it are delivered", async () => {
-  const rig = rigWith(() => TAKE);
+test("where told so, a line that fits no record goes into quarantine, and those around it are delivered", async () => {
+  const rig = rigWith(() => TAKE, { oversize: "quarantine" });
   const large = "x".repeat(200);
   const lines = [...numberedLines(0, 7), large, ...numberedLines(7, 7), "x".repeat(199)];
   rig.journal.append(lines);

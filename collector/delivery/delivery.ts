@@ -26,15 +26,16 @@
 import type { Clock, Random } from "../clock.ts";
 import { assert } from "../errors.ts";
 import type { JournalReader, RouteLedger } from "../journal/port.ts";
-import { FIREHOSE_CALL_BYTES_MAX, FIREHOSE_CALL_RECORDS_MAX, FIREHOSE_RECORD_BYTES_MAX } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Compression } from "./compress.ts";
+import { assertLimits, DELIVERY_LIMITS_DEFAULT, type DeliveryLimits, pressedLineBytesMax } from "./delivery-limits.ts";
 import { type Call, Outbox } from "./outbox.ts";
 import { classify, classifyRecord, type RecordAnswer, type Verdict } from "./outcome.ts";
+import type { Oversize } from "./oversize.ts";
 import type { Pacer } from "./pacer.ts";
-import { callBytesTarget, type PackedRecord, recordBytesTarget } from "./pack.ts";
+import { billedBytes, callBytesTarget, type PackedRecord, recordBytesTarget } from "./pack.ts";
 import { type ExtractRecord, type LineSource, quarantineEntry, ReadAhead } from "./read-ahead.ts";
-import { type Ticket, Trouble, type TroubleLimits } from "./trouble.ts";
+import { type Ticket, Trouble } from "./trouble.ts";
 import { untilDone } from "./until-done.ts";
 
 /** Where records go. */
@@ -45,34 +46,6 @@ export interface Sink {
    */
   put(records: readonly Uint8Array[], signal: AbortSignal): Promise<readonly RecordAnswer[]>;
 }
-
-export interface DeliveryLimits extends TroubleLimits {
-  /** Bytes of packed records in memory, in flight or waiting. */
-  readonly readAheadBytesMax: number;
-  readonly callsInFlightMax: number;
-  /** How long a record that is not full waits for more lines. */
-  readonly packDelayMsMax: number;
-  readonly recordBytesMax: number;
-  readonly callBytesMax: number;
-  readonly callRecordsMax: number;
-  /** How much of the byte rate one call may hold. Below the pacer's burst: see there. */
-  readonly callShareMs: number;
-}
-
-export const DELIVERY_LIMITS_DEFAULT: DeliveryLimits = {
-  readAheadBytesMax: 8 * 1024 * 1024,
-  callsInFlightMax: 8,
-  packDelayMsMax: 1_000,
-  recordBytesMax: FIREHOSE_RECORD_BYTES_MAX,
-  callBytesMax: FIREHOSE_CALL_BYTES_MAX,
-  callRecordsMax: FIREHOSE_CALL_RECORDS_MAX,
-  callShareMs: 200,
-  backoffBaseMs: 100,
-  backoffCapMs: 5_000,
-  holdProbeMsMin: 5_000,
-  holdProbeMsMax: 30_000,
-  alertAfterMs: 60_000,
-};
 
 /** What became of one call, for whoever sets the pacer's rate. Bytes that failed for other reasons count as neither. */
 export interface CallOutcome {
@@ -92,6 +65,10 @@ export interface DeliveryOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** What is done to each record: nothing, unless told. */
+  readonly compression?: Compression;
+  /** What is done with a line that fits no record: it goes in parts, unless told. */
+  readonly oversize?: Oversize;
   /** Told of every call that was answered, or failed. */
   readonly onOutcome?: (outcome: CallOutcome) => void;
   /** What differs from `DELIVERY_LIMITS_DEFAULT`. */
@@ -104,12 +81,22 @@ export type DeliveryState = "new" | "delivering" | "backing_off" | "holding" | "
 export interface DeliveryStatus {
   readonly state: DeliveryState;
   readonly calls: number;
-  readonly delivered: { readonly logRecords: number; readonly records: number; readonly bytes: number };
+  readonly delivered: {
+    readonly logRecords: number;
+    readonly records: number;
+    readonly bytes: number;
+    /** Before compression. */
+    readonly lineBytes: number;
+    /** As AWS counts them for the bill: each record rounded up to a multiple of 5,120. */
+    readonly billedBytes: number;
+  };
   /** Refused because the stream is over its quota. */
   readonly throttled: { readonly records: number; readonly bytes: number };
   /** Sent once more, for whatever reason. */
   readonly retried: { readonly records: number; readonly bytes: number };
   readonly quarantinedLogRecords: number;
+  /** Log records whose line fitted no record: sent in parts, and cut short. */
+  readonly oversize: { readonly split: number; readonly truncated: number };
   readonly inFlight: { readonly calls: number; readonly bytes: number };
   /** Bytes of packed records in memory, in flight or not. */
   readonly readAheadBytes: number;
@@ -139,7 +126,7 @@ export class Delivery {
   #calls = 0;
   #lastError: DeliveryStatus["lastError"];
   #quarantined = 0;
-  readonly #delivered = { logRecords: 0, records: 0, bytes: 0 };
+  readonly #delivered = { logRecords: 0, records: 0, bytes: 0, lineBytes: 0, billedBytes: 0 };
   readonly #throttled = { records: 0, bytes: 0 };
   readonly #retried = { records: 0, bytes: 0 };
 
@@ -151,8 +138,11 @@ export class Delivery {
     this.#log = options.log.child({ route: options.ledger.route });
     this.#outbox = new Outbox({ bytesMax: limits.readAheadBytesMax });
     this.#readAhead = new ReadAhead({
+      compression: "none",
+      oversize: "split",
       ...options,
       ...limits,
+      pressedLineBytesMax: pressedLineBytesMax(limits),
       log: this.#log,
       outbox: this.#outbox,
       recordBytesTarget: () =>
@@ -190,13 +180,15 @@ export class Delivery {
 
   /** A snapshot, for telemetry and progress. */
   status(): DeliveryStatus {
+    const { quarantined, split, truncated } = this.#readAhead.counts;
     return {
       state: this.#state === "running" ? (this.#trouble.kind ?? "delivering") : this.#state,
       calls: this.#calls,
       delivered: { ...this.#delivered },
       throttled: { ...this.#throttled },
       retried: { ...this.#retried },
-      quarantinedLogRecords: this.#quarantined + this.#readAhead.quarantined,
+      quarantinedLogRecords: this.#quarantined + quarantined,
+      oversize: { split, truncated },
       inFlight: { calls: this.#open.size, bytes: this.#inFlightBytes },
       readAheadBytes: this.#outbox.heldBytes,
       lastError: this.#lastError,
@@ -328,10 +320,17 @@ export class Delivery {
   }
 
   #take(record: PackedRecord): void {
-    const logRecords = Number(record.end - record.first);
-    this.#options.ledger.finish(record.first, record.end, { delivered: logRecords, filtered: 0, quarantined: 0 });
+    const { whole, first, end } = record;
     this.#outbox.settled(record);
     count(this.#delivered, record);
+    this.#delivered.lineBytes += record.pressed?.lineBytes ?? record.bytes.length;
+    this.#delivered.billedBytes += billedBytes(record.bytes.length);
+    if (whole !== undefined) {
+      whole.partsLeft -= 1;
+      if (whole.partsLeft > 0 || whole.isQuarantined) return;
+    }
+    const logRecords = Number(end - first);
+    this.#options.ledger.finish(first, end, { delivered: logRecords, filtered: 0, quarantined: 0 });
     this.#delivered.logRecords += logRecords;
   }
 
@@ -353,6 +352,12 @@ export class Delivery {
 
   async #quarantine(line: PackedRecord, verdict: Verdict): Promise<void> {
     const { ledger, journal, clock, extractRecord } = this.#options;
+    if (line.whole?.isQuarantined) {
+      // Another part of it has taken the whole log record there.
+      this.#outbox.settled(line);
+      return;
+    }
+    if (line.whole !== undefined) line.whole.isQuarantined = true;
     const message = `${verdict.code}: ${verdict.message}`;
     const put = async (): Promise<true> => {
       const commit = await journal.read(line.first);
@@ -377,14 +382,4 @@ export class Delivery {
 function count(into: { records: number; bytes: number }, record: PackedRecord): void {
   into.records += 1;
   into.bytes += record.bytes.length;
-}
-
-/** Relations between limits that everything here relies on. */
-function assertLimits(limits: DeliveryLimits): void {
-  for (const [name, value] of Object.entries(limits)) assert(value > 0, `${name} must be above 0, and is ${value}`);
-  assert(limits.recordBytesMax <= FIREHOSE_RECORD_BYTES_MAX, "recordBytesMax is above what Firehose takes");
-  assert(limits.callBytesMax <= FIREHOSE_CALL_BYTES_MAX, "callBytesMax is above what Firehose takes");
-  assert(limits.callRecordsMax <= FIREHOSE_CALL_RECORDS_MAX, "callRecordsMax is above what Firehose takes");
-  assert(limits.recordBytesMax <= limits.callBytesMax, "a record must fit a call");
-  assert(limits.recordBytesMax <= limits.readAheadBytesMax, "a record must fit into memory");
 }

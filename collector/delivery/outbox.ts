@@ -66,6 +66,16 @@ export class Outbox {
     return this.#heldBytes === 0 || this.#heldBytes + bytes + RECORD_OVERHEAD_BYTES <= this.#bytesMax;
   }
 
+  /** Counts bytes that are to become records; `release` takes them out again. */
+  reserve(bytes: number): void {
+    this.#heldBytes += bytes;
+  }
+
+  release(bytes: number): void {
+    this.#heldBytes -= bytes;
+    this.room.ring();
+  }
+
   add(record: PackedRecord): void {
     this.#heldBytes += weight(record);
     this.#fresh.push(record);

@@ -27,48 +27,54 @@ const commits = fc.array(
 
 test("nothing is lost, doubled or cut: records and lines told as too large make up the input, in order", () => {
   fc.assert(
-    fc.property(commits, fc.integer({ min: 1, max: 80 }), (groups, target) => {
-      const recordBytesMax = 64;
-      const packer = new Packer({ recordBytesMax });
-      const given: { ordinal: bigint; text: string }[] = [];
-      const got: { ordinal: bigint; text: string }[] = [];
-      const keep = (record: PackedRecord | undefined): void => {
-        if (record === undefined) return;
-        const texts = decoder.decode(record.bytes).split(/(?<=\n)/);
-        expect(BigInt(texts.length)).toBe(record.end - record.first);
-        expect(record.bytes.length).toBeLessThanOrEqual(recordBytesMax);
-        if (texts.length > 1) expect(record.bytes.length).toBeLessThanOrEqual(target);
-        for (const [index, text] of texts.entries()) got.push({ ordinal: record.first + BigInt(index), text });
-      };
-      let ordinal = 0n;
-      for (const { gap, lengths } of groups) {
-        ordinal += BigInt(gap);
-        const texts = lengths.map((length, index) => `${"abcdefgh"[index % 8]?.repeat(length - 1)}\n`);
-        for (const [index, text] of texts.entries()) given.push({ ordinal: ordinal + BigInt(index), text });
-        const lines = toLines(texts);
-        for (const packed of packer.add(lines, ordinal, () => target)) {
-          if (packed.kind === "record") keep(packed.record);
-          else {
-            const text = texts[packed.line] ?? "";
-            expect(packed.bytes).toBe(text.length);
-            expect(packed.bytes).toBeGreaterThan(recordBytesMax);
-            got.push({ ordinal: packed.ordinal, text });
+    fc.property(
+      commits,
+      fc.integer({ min: 1, max: 80 }),
+      fc.integer({ min: 1, max: 9 }),
+      (groups, target, linesMax) => {
+        const recordBytesMax = 64;
+        const packer = new Packer({ recordBytesMax, lineBytesMax: recordBytesMax, linesMax });
+        const given: { ordinal: bigint; text: string }[] = [];
+        const got: { ordinal: bigint; text: string }[] = [];
+        const keep = (record: PackedRecord | undefined): void => {
+          if (record === undefined) return;
+          const texts = decoder.decode(record.bytes).split(/(?<=\n)/);
+          expect(BigInt(texts.length)).toBe(record.end - record.first);
+          expect(record.bytes.length).toBeLessThanOrEqual(recordBytesMax);
+          expect(texts.length).toBeLessThanOrEqual(linesMax);
+          if (texts.length > 1) expect(record.bytes.length).toBeLessThanOrEqual(target);
+          for (const [index, text] of texts.entries()) got.push({ ordinal: record.first + BigInt(index), text });
+        };
+        let ordinal = 0n;
+        for (const { gap, lengths } of groups) {
+          ordinal += BigInt(gap);
+          const texts = lengths.map((length, index) => `${"abcdefgh"[index % 8]?.repeat(length - 1)}\n`);
+          for (const [index, text] of texts.entries()) given.push({ ordinal: ordinal + BigInt(index), text });
+          const lines = toLines(texts);
+          for (const packed of packer.add(lines, ordinal, () => target)) {
+            if (packed.kind === "record") keep(packed.record);
+            else {
+              const text = texts[packed.line] ?? "";
+              expect(packed.bytes).toBe(text.length);
+              expect(packed.bytes).toBeGreaterThan(recordBytesMax);
+              got.push({ ordinal: packed.ordinal, text });
+            }
           }
+          // The transcoder writes over its buffer with the next commit.
+          lines.bytes.fill(0);
+          ordinal += BigInt(lengths.length);
         }
-        // The transcoder writes over its buffer with the next commit.
-        lines.bytes.fill(0);
-        ordinal += BigInt(lengths.length);
-      }
-      keep(packer.close());
-      expect(got).toEqual(given);
-      expect(packer.close()).toBeUndefined();
-    }),
+        keep(packer.close());
+        expect(got).toEqual(given);
+        expect(packer.close()).toBeUndefined();
+      },
+    ),
     { numRuns: 300 },
   );
 });
 
 test("a record is closed only when the next line does not fit any more", () => {
-  const packer = new Packer({ recordBytesMax: 100 });
+  const packer = new Packer({ recordBytesMax: 100, lineBytesMax: 100, linesMax: 9 });
   const closed = [...packer.add(toLines(["aaaa\n", "bbbb\n", "cccc\n"]), 0n, () => 10)];
   expect(closed.map((packed) => packed.kind === "record" && decoder.decode(packed.record.bytes))).toEqual([
     "aaaa\nbbbb\n",
@@ -76,8 +82,30 @@ test("a record is closed only when the next line does not fit any more", () => {
   expect(packer.openBytes).toBe(5);
 });
 
+test("a record is closed when it has as many lines as it may, also over several commits", () => {
+  const packer = new Packer({ recordBytesMax: 100, lineBytesMax: 100, linesMax: 3 });
+  const closed = [
+    ...packer.add(toLines(["a\n", "b\n"]), 0n, () => 100),
+    ...packer.add(toLines(["c\n", "d\n", "e\n", "f\n", "g\n"]), 2n, () => 100),
+  ];
+  expect(closed.map((packed) => packed.kind === "record" && decoder.decode(packed.record.bytes))).toEqual([
+    "a\nb\nc\n",
+    "d\ne\nf\n",
+  ]);
+  expect(packer.close()).toMatchObject({ first: 6n, end: 7n });
+});
+
+test("a line longer than a record of lines, and within its own limit, stands alone", () => {
+  const packer = new Packer({ recordBytesMax: 6, lineBytesMax: 9, linesMax: 3 });
+  const lines = toLines(["a\n", "12345678\n", "b\n", "123456789\n", "c\n"]);
+  const told = [...packer.add(lines, 0n, () => 100)].map((packed) =>
+    packed.kind === "record" ? decoder.decode(packed.record.bytes) : packed.bytes,
+  );
+  expect(told).toEqual(["a\n", "12345678\n", "b\n", 10]);
+});
+
 test("a record grows to the full size that Firehose takes", () => {
-  const packer = new Packer({ recordBytesMax: 1_024_000 });
+  const packer = new Packer({ recordBytesMax: 1_024_000, lineBytesMax: 1_024_000, linesMax: 9_999 });
   const line = `${"x".repeat(1023)}\n`;
   const closed = [...packer.add(toLines(Array.from({ length: 1001 }, () => line)), 0n, () => 1_024_000)];
   expect(closed).toHaveLength(1);

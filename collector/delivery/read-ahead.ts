@@ -5,6 +5,9 @@
  * A record that is not full waits for more lines until `packDelayMsMax` has passed since its first line was read, and
  * longer while others wait to be sent before it: closing it early would not bring it out earlier, and small records are
  * billed as if they were not small.
+ *
+ * A line that fits no record goes in parts, is cut short, or goes into quarantine, as the route says (oversize.ts). Where
+ * records are compressed it is large only when it still is after that.
  */
 import type { Clock, Random } from "../clock.ts";
 import { assert } from "../errors.ts";
@@ -12,12 +15,21 @@ import type { Commit, JournalReader, QuarantineEntry, RouteLedger } from "../jou
 import type { Log } from "../log.ts";
 import type { extractRecord } from "../otlp/edit.ts";
 import type { Lines, Transcoder } from "../otlp/transcode.ts";
+import { type Compression, compressibleBytesMax } from "./compress.ts";
 import type { Outbox } from "./outbox.ts";
-import { type PackedRecord, Packer } from "./pack.ts";
+import { type Oversize, planParts, splitLine, truncateLine } from "./oversize.ts";
+import { type PackedRecord, Packer, type PartedLine } from "./pack.ts";
+import { Press, pressRecord } from "./press.ts";
 import { untilDone } from "./until-done.ts";
 
 /** What delivery needs of the transcoder. It may give fewer lines than asked for, at least one, and is then asked again. */
 export type LineSource = Pick<Transcoder, "transcode">;
+
+/**
+ * Bytes of a part of an oversize line, at most: the same whatever the rate, so that parts from before and after a restart
+ * belong together, and no more than Direct PUT's smallest quota takes in 250 ms.
+ */
+const PART_BYTES_MAX = 256_000;
 
 /** One log record alone, as a request with its resource and scope. */
 export type ExtractRecord = typeof extractRecord;
@@ -31,30 +43,64 @@ export interface ReadAheadOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly compression: Compression;
+  readonly oversize: Oversize;
   readonly recordBytesMax: number;
+  readonly linesPerRecordMax: number;
+  /** Of the lines of one record that is compressed. */
+  readonly pressedLineBytesMax: number;
   readonly packDelayMsMax: number;
   /** Bytes that the next record should aim at; it follows the rate. */
   readonly recordBytesTarget: () => number;
 }
 
+/** What became of log records before they reached the outbox. */
+export interface ReadAheadCounts {
+  /** Put into quarantine, or lost to damage. */
+  readonly quarantined: number;
+  /** Sent in parts. */
+  readonly split: number;
+  /** Cut short. */
+  readonly truncated: number;
+}
+
 export class ReadAhead {
   readonly #options: ReadAheadOptions;
   readonly #packer: Packer;
+  readonly #press: Press | undefined;
+  /** A line up to this long fits a record, whatever it holds. */
+  readonly #lineBytesMax: number;
+  readonly #lineBytesTarget: () => number;
   #openedMs = 0;
-  #quarantined = 0;
+  readonly #counts = { quarantined: 0, split: 0, truncated: 0 };
 
   constructor(options: ReadAheadOptions) {
     this.#options = options;
-    this.#packer = new Packer({ recordBytesMax: options.recordBytesMax });
+    const { compression, recordBytesMax, linesPerRecordMax: linesMax, pressedLineBytesMax } = options;
+    if (compression === "none") {
+      this.#lineBytesMax = recordBytesMax;
+      this.#lineBytesTarget = options.recordBytesTarget;
+      this.#packer = new Packer({ recordBytesMax, lineBytesMax: recordBytesMax, linesMax });
+    } else {
+      const press = new Press({ ...options, codec: compression, lineBytesMax: pressedLineBytesMax });
+      this.#press = press;
+      this.#lineBytesMax = compressibleBytesMax(recordBytesMax);
+      this.#lineBytesTarget = press.lineBytesTarget;
+      this.#packer = new Packer({ recordBytesMax: pressedLineBytesMax, lineBytesMax: this.#lineBytesMax, linesMax });
+    }
   }
 
-  /** Log records put into quarantine, or lost to damage, before they reached the outbox. */
-  get quarantined(): number {
-    return this.#quarantined;
+  get counts(): ReadAheadCounts {
+    return { ...this.#counts };
   }
 
   /** Reads until `signal` is aborted. What is open then stays in the journal. */
   async run(signal: AbortSignal): Promise<void> {
+    await this.#read(signal);
+    await this.#press?.handedOver;
+  }
+
+  async #read(signal: AbortSignal): Promise<void> {
     const { journal, ledger } = this.#options;
     let position = ledger.cursor;
     while (!signal.aborted) {
@@ -89,7 +135,7 @@ export class ReadAhead {
     const { ledger, log } = this.#options;
     const records = Number(end - first);
     ledger.finish(first, end, { delivered: 0, filtered: 0, quarantined: records });
-    this.#quarantined += records;
+    this.#counts.quarantined += records;
     log.error(
       { first: String(first), end: String(end), records, reason },
       "log records can't be read from the journal any more; their segment was set aside",
@@ -129,14 +175,15 @@ export class ReadAhead {
 
   /** Packs lines, the first of which has ordinal `first`. False when the signal came before all were packed. */
   async #pack(commit: Commit, lines: Lines, first: bigint, signal: AbortSignal): Promise<boolean> {
-    const { clock, recordBytesMax, recordBytesTarget } = this.#options;
+    const { clock } = this.#options;
     if (this.#packer.openBytes === 0) this.#openedMs = clock.monotonicMs();
-    for (const packed of this.#packer.add(lines, first, recordBytesTarget)) {
+    for (const packed of this.#packer.add(lines, first, this.#lineBytesTarget)) {
       if (packed.kind === "record") {
         await this.#push(packed.record, signal);
       } else {
-        const message = `the line has ${packed.bytes} bytes, and a Firehose record at most ${recordBytesMax}`;
-        await this.#quarantine(commit, packed.ordinal, "line_too_large", message, signal);
+        const start = packed.line === 0 ? 0 : (lines.ends[packed.line - 1] ?? 0);
+        const line = lines.bytes.subarray(start, start + packed.bytes);
+        await this.#takeOversize(commit, { bytes: line, first: packed.ordinal, end: packed.ordinal + 1n }, signal);
       }
       if (signal.aborted) return false;
       this.#openedMs = clock.monotonicMs();
@@ -144,8 +191,50 @@ export class ReadAhead {
     return true;
   }
 
-  /** Hands the record over as soon as there is room; not at all when the signal comes first. */
-  async #push(record: PackedRecord, signal: AbortSignal): Promise<void> {
+  /** A line that may fit no record, with bytes that are not its own. */
+  async #takeOversize(commit: Commit, line: PackedRecord, signal: AbortSignal): Promise<void> {
+    const { compression, oversize, recordBytesMax } = this.#options;
+    let bytes = line.bytes.length;
+    if (compression !== "none") {
+      const pressed = await pressRecord(compression, line);
+      bytes = pressed.bytes.length;
+      if (bytes <= recordBytesMax) {
+        await this.#add(pressed, signal);
+        return;
+      }
+    }
+    if (oversize === "quarantine") {
+      const message = `the line has ${bytes} bytes, and a Firehose record at most ${recordBytesMax}`;
+      await this.#quarantine(commit, line.first, "line_too_large", message, signal);
+      return;
+    }
+    const text = line.bytes.subarray(0, -1);
+    const cut = oversize === "truncate" ? truncateLine(text, this.#lineBytesMax - 1) : undefined;
+    if (cut === undefined) {
+      await this.#takeParts(line.first, text, signal);
+      return;
+    }
+    await this.#push({ ...line, bytes: Buffer.concat([cut, NEWLINE]) }, signal);
+    this.#counts.truncated += 1;
+  }
+
+  async #takeParts(ordinal: bigint, text: Uint8Array, signal: AbortSignal): Promise<void> {
+    const recordId = `${this.#options.journal.collectorId}/${ordinal}`;
+    const plan = planParts(text, recordId, Math.min(PART_BYTES_MAX, this.#lineBytesMax));
+    const whole: PartedLine = { partsLeft: plan.length, isQuarantined: false };
+    for (const bytes of splitLine(text, recordId, plan)) {
+      await this.#push({ bytes, first: ordinal, end: ordinal + 1n, whole }, signal);
+      if (signal.aborted) return;
+    }
+    this.#counts.split += 1;
+  }
+
+  /** Hands lines over as soon as there is room, compressed if need be; not at all when the signal comes first. */
+  #push(record: PackedRecord, signal: AbortSignal): Promise<void> {
+    return this.#press === undefined ? this.#add(record, signal) : this.#press.take(record, signal);
+  }
+
+  async #add(record: PackedRecord, signal: AbortSignal): Promise<void> {
     const { outbox } = this.#options;
     while (!signal.aborted && !outbox.fits(record.bytes.length)) await outbox.room.wait(signal);
     if (!signal.aborted) outbox.add(record);
@@ -166,7 +255,7 @@ export class ReadAhead {
     };
     const done = await untilDone("writing to quarantine", put, { ...this.#options, signal });
     if (done === undefined) return;
-    this.#quarantined += 1;
+    this.#counts.quarantined += 1;
     log.error({ ordinal: String(ordinal), reason, message }, "a log record went into quarantine");
   }
 
@@ -192,6 +281,8 @@ export class ReadAhead {
     signal.removeEventListener("abort", stop);
   }
 }
+
+const NEWLINE = Uint8Array.of(0x0a);
 
 /** The log record alone; where it can't even be cut out, the request that it is in, so that nothing is lost. */
 export function quarantineEntry(

@@ -1,6 +1,9 @@
 /** Everything around a Delivery, in memory and on a virtual clock, for its tests. */
 import type { Random } from "../clock.ts";
-import { Delivery, type DeliveryLimits, type Sink } from "../delivery/delivery.ts";
+import type { Compression } from "../delivery/compress.ts";
+import { Delivery, type Sink } from "../delivery/delivery.ts";
+import type { DeliveryLimits } from "../delivery/delivery-limits.ts";
+import type { Oversize } from "../delivery/oversize.ts";
 import { Pacer, type Quota } from "../delivery/pacer.ts";
 import type { ExtractRecord } from "../delivery/read-ahead.ts";
 import { type Log, silentLog } from "../log.ts";
@@ -30,6 +33,8 @@ export const WIDE_QUOTA: Quota = { bytesPerSecond: 1e9, recordsPerSecond: 1e6, r
 export interface RigOptions {
   readonly limits?: Partial<DeliveryLimits>;
   readonly quota?: Quota;
+  readonly compression?: Compression;
+  readonly oversize?: Oversize;
   readonly random?: Random;
   readonly log?: Log;
   readonly extractRecord?: ExtractRecord;
@@ -53,6 +58,8 @@ export function createRig(sink: (clock: VirtualClock) => Sink, options: RigOptio
     transcoder,
     extractRecord: options.extractRecord ?? extractLine,
     pacer,
+    compression: options.compression ?? "none",
+    oversize: options.oversize ?? "split",
     clock,
     random: options.random ?? (() => 0.5),
     log: options.log ?? silentLog,
