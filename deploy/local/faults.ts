@@ -34,7 +34,7 @@ const ERRORS = {
       new FirehoseError(
         "AccessDeniedException",
         `User: arn:aws:sts::${call.accountId}:assumed-role/local is not authorized to perform: ` +
-          `firehose:${call.operation} on resource: ${call.streamName}`,
+          `${call.operation === "GetMetricData" ? "cloudwatch" : "firehose"}:${call.operation} on resource: ${call.streamName}`,
       ),
   },
   missing_stream: { at: "stream", make: (call: FaultCall) => streamNotFound(call.streamName ?? "", call.accountId) },

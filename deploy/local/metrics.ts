@@ -20,6 +20,10 @@ const METRICS = {
 
 export type MetricName = keyof typeof METRICS;
 
+export function isMetricName(name: unknown): name is MetricName {
+  return typeof name === "string" && Object.hasOwn(METRICS, name);
+}
+
 export interface MetricValue {
   /** The start of the minute, in milliseconds since 1970. */
   readonly startMs: number;

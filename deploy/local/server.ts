@@ -116,17 +116,24 @@ async function respond(
   if (answer.latencyMs > 0) await service.clock.sleep(answer.latencyMs, stopping);
   if (answer.fate === "hang") await untilAborted(AbortSignal.any([request.signal, stopping]));
   if (answer.fate !== "answer") return resetConnection();
-  return new Response(answer.body, { status: answer.status, headers: headersOf(answer, service, random) });
+  // CloudWatch speaks AWS JSON 1.0, Firehose 1.1.
+  const jsonVersion = request.headers.get("content-type") === "application/x-amz-json-1.0" ? "1.0" : "1.1";
+  return new Response(answer.body, { status: answer.status, headers: headersOf(answer, service, random, jsonVersion) });
 }
 
-function headersOf(answer: ServiceAnswer, service: FirehoseService, random: Random): Record<string, string> {
+function headersOf(
+  answer: ServiceAnswer,
+  service: FirehoseService,
+  random: Random,
+  jsonVersion: string,
+): Record<string, string> {
   const { errorTypeHeader, retryAfterSeconds } = service.guesses;
   const isJson = answer.errorType !== "";
   const throttled = answer.errorType === "ServiceUnavailableException" || answer.errorType === "ThrottlingException";
   return {
     "x-amzn-requestid": uuid(random),
     "x-amz-id-2": Buffer.from(uuid(random) + uuid(random)).toString("base64"),
-    "content-type": isJson ? "application/x-amz-json-1.1" : "text/html",
+    "content-type": isJson ? `application/x-amz-json-${jsonVersion}` : "text/html",
     date: new Date(service.clock.nowMs()).toUTCString(),
     ...(errorTypeHeader && isJson && answer.errorType !== undefined ? { "x-amzn-errortype": answer.errorType } : {}),
     ...(retryAfterSeconds > 0 && throttled ? { "retry-after": String(retryAfterSeconds) } : {}),

@@ -10,6 +10,7 @@
  * due. A body that can't be read at all is refused before faults at the front, since nobody knows yet what it asks for.
  */
 import type { Clock, Random } from "./clock.ts";
+import { getMetricData } from "./cloudwatch.ts";
 import { ControlPlane } from "./control-plane.ts";
 import {
   FirehoseError,
@@ -50,7 +51,7 @@ export interface ServiceOptions {
 
 /** One call, as it came over the wire. */
 export interface ServiceCall {
-  /** The header x-amz-target, `Firehose_20150804.PutRecordBatch` for example. */
+  /** The header x-amz-target: `Firehose_20150804.PutRecordBatch` for example, or CloudWatch's GetMetricData. */
   readonly target: string;
   readonly body: Buffer;
   /** The headers authorization and x-amz-date; null where there are none. */
@@ -70,6 +71,7 @@ export interface ServiceAnswer {
 }
 
 const TARGET = /^Firehose_20150804\.(\w+)$/;
+const METRICS_TARGET = "GraniteServiceVersion20100801.GetMetricData";
 const IDLE_MS = 60 * 60 * 1000;
 
 export class FirehoseService {
@@ -125,7 +127,8 @@ export class FirehoseService {
 
   /** Answers one call. Never throws. */
   handle(call: ServiceCall): ServiceAnswer {
-    const [, operation = ""] = TARGET.exec(call.target) ?? [];
+    const isMetrics = call.target === METRICS_TARGET;
+    const operation = isMetrics ? "GetMetricData" : (TARGET.exec(call.target)?.[1] ?? "");
     let effects: FaultEffects | undefined;
     const begin = (name: string | null): FaultEffects => {
       effects = this.faults.effectsOn({ operation, streamName: name, accountId: this.#options.accountId });
@@ -141,6 +144,7 @@ export class FirehoseService {
       const named = fields.DeliveryStreamName;
       const { streamError } = begin(typeof named === "string" ? named : null);
       if (streamError !== undefined) throw streamError;
+      if (isMetrics) return answer(200, JSON.stringify(getMetricData(this.streams, fields)), effects);
       return answer(200, JSON.stringify(this.#control.handle(operation, fields)), effects);
     } catch (reason) {
       const error = reason instanceof FirehoseError ? reason : this.#bug(reason);
