@@ -17,6 +17,7 @@ export interface ObservedCall {
 
 /** One line in an object. */
 export interface DeliveredLine {
+  readonly body: string;
   /** First word of the body. */
   readonly key: string;
   /** Last part of the recordId; NaN where there is none. */
@@ -75,7 +76,7 @@ export async function startFirehose(directory: string, settings: FirehoseSetting
 function toLine(text: string): DeliveredLine {
   const { body, recordId } = JSON.parse(text) as { body: string; recordId?: string };
   const key = body.split(" ", 1)[0] ?? "";
-  return { key, ordinal: Number(recordId?.split("/")[1]), bytes: Buffer.byteLength(text) + 1 };
+  return { body, key, ordinal: Number(recordId?.split("/")[1]), bytes: Buffer.byteLength(text) + 1 };
 }
 
 function ordinalsOf(body: Buffer): number[] {
