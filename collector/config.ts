@@ -7,7 +7,7 @@
 import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
 import { CollectorError } from "./errors.ts";
-import { FIREHOSE_QUOTA_DEFAULT, FIREHOSE_RECORD_BYTES_MAX } from "./limits.ts";
+import { FIREHOSE_DEAGGREGATED_LINES_MAX, FIREHOSE_QUOTA_DEFAULT, FIREHOSE_RECORD_BYTES_MAX } from "./limits.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -119,6 +119,21 @@ const firehose = z.strictObject({
   callsInFlightMax: integer(1, 64, 8).describe("Calls under way at once."),
   readAheadBytesMax: bytes(FIREHOSE_RECORD_BYTES_MAX, GIB, 8 * MIB).describe("Bytes of packed records in memory."),
   packDelayMsMax: integer(1, 60_000, 1_000).describe("How long a record that is not full waits for more lines."),
+  compression: z
+    .enum(["none", "gzip", "zstd"], "must be none, gzip or zstd")
+    .default("none")
+    .describe(
+      "What each Firehose record is compressed with, so that the S3 object is a .gz or .zst. The quota counts what is left.",
+    ),
+  linesPerRecordMax: integer(1, 1_000_000, 1_000_000).describe(
+    `Lines of one Firehose record: ${FIREHOSE_DEAGGREGATED_LINES_MAX} where the stream takes records apart.`,
+  ),
+  oversize: z
+    .enum(["split", "truncate", "quarantine"], "must be split, truncate or quarantine")
+    .default("split")
+    .describe(
+      "What is done with a line that fits no Firehose record: sent in parts, cut short, or put into quarantine.",
+    ),
   recordId: yesOrNo
     .default(false)
     .describe("Write <collector id>/<ordinal> into each line, to prove or remove duplicates."),

@@ -57,10 +57,13 @@ export function startRoute(options: RouteOptions): Route {
       ...(config.recordId ? { collectorId: journal.collectorId } : {}),
     }),
     extractRecord,
+    compression: config.compression,
+    oversize: config.oversize,
     limits: {
       readAheadBytesMax: config.readAheadBytesMax,
       callsInFlightMax: config.callsInFlightMax,
       packDelayMsMax: config.packDelayMsMax,
+      linesPerRecordMax: config.linesPerRecordMax,
     },
   });
   delivery.start();
