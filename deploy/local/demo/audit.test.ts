@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { type Audit, audit } from "./audit.ts";
 
 function line(recordId: string, name: string, number: number): string {
@@ -29,6 +30,21 @@ async function auditOf(objects: string[][], sent: Record<string, number>): Promi
 test("everything once is nothing lost and nothing twice, over any number of objects", async () => {
   const found = await auditOf([[line("c/0", "a", 0), line("c/1", "b", 0)], [line("c/2", "a", 1)]], { a: 2, b: 1 });
   expect(found).toMatchObject({ lines: 3, lost: 0, acceptedTwice: 0, foreign: 0, sentTwice: { count: 0 } });
+});
+
+test("objects of many gzip members or zstd frames are read to their end", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "standpipe-audit-"));
+  try {
+    const members = Array.from({ length: 3 }, (_, number) => Buffer.from(`${line(`c/${number}`, "a", number)}\n`));
+    const paths = [join(folder, "1.jsonl.gz"), join(folder, "2.jsonl.zst")];
+    writeFileSync(paths[0] ?? "", Buffer.concat(members.map((member) => gzipSync(member))));
+    writeFileSync(paths[1] ?? "", Buffer.concat(members.map((member) => Bun.zstdCompressSync(member))));
+    const lineBytes = 2 * Buffer.concat(members).length;
+    const found = await audit(paths, new Map([["a", 3]]));
+    expect(found).toMatchObject({ lines: 6, lineBytes, lost: 0, sentTwice: { count: 3 }, foreign: 0 });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("what is not there is lost", async () => {

@@ -1,6 +1,7 @@
 /** What arrived, read back from the objects and held against what was sent. */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
+import { createGunzip, createZstdDecompress } from "node:zlib";
 
 /** One log as the audit sees it. */
 interface Line {
@@ -11,6 +12,8 @@ interface Line {
 
 export interface Audit {
   readonly lines: number;
+  /** Of the lines, unpacked. */
+  readonly lineBytes: number;
   readonly lost: number;
   /** The same record id twice: calls to Firehose that were open at the kill, sent again after it. */
   readonly sentTwice: { readonly count: number; readonly firstOrdinal: bigint; readonly lastOrdinal: bigint };
@@ -20,16 +23,18 @@ export interface Audit {
   readonly foreign: number;
 }
 
-/** Reads all objects, line by line. `sent` has the number of logs of each application process. */
+/** Reads all objects, line by line, unpacked where their name ends in .gz or .zst. `sent` has the number of logs of each application process. */
 export async function audit(paths: readonly string[], sent: ReadonlyMap<string, number>): Promise<Audit> {
   const seen = new Map([...sent].map(([name, logs]) => [name, new Uint32Array(logs)]));
   const ids = new Set<string>();
   const twice: bigint[] = [];
   let lines = 0;
+  let lineBytes = 0;
   let foreign = 0;
   for (const path of paths) {
-    for await (const text of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
+    for await (const text of createInterface({ input: openObject(path), crlfDelay: Number.POSITIVE_INFINITY })) {
       lines++;
+      lineBytes += Buffer.byteLength(text) + 1;
       const line = readLine(text);
       const counts = line === undefined ? undefined : seen.get(line.resource.attributes["service.instance.id"]);
       const number = line?.attributes["demo.number"] ?? -1;
@@ -49,11 +54,22 @@ export async function audit(paths: readonly string[], sent: ReadonlyMap<string, 
   twice.sort((a, b) => (a < b ? -1 : 1));
   return {
     lines,
+    lineBytes,
     lost: all.filter((count) => count === 0).length,
     sentTwice: { count: twice.length, firstOrdinal: twice[0] ?? 0n, lastOrdinal: twice.at(-1) ?? 0n },
     acceptedTwice: all.reduce((sum, count) => sum + Math.max(0, count - 1), 0),
     foreign,
   };
+}
+
+/** An object is many members or frames laid end to end; both decompressors read on after the first. */
+function openObject(path: string): NodeJS.ReadableStream {
+  const stored = createReadStream(path);
+  const unpacker = path.endsWith(".gz") ? createGunzip() : path.endsWith(".zst") ? createZstdDecompress() : undefined;
+  if (unpacker === undefined) return stored;
+  // What the file's reading fails with must reach whoever reads the lines.
+  stored.on("error", (reason) => unpacker.destroy(reason));
+  return stored.pipe(unpacker);
 }
 
 function readLine(text: string): Line | undefined {

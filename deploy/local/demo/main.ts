@@ -26,11 +26,16 @@ const DOWN_MS = 1_000;
 const CALLS_IN_FLIGHT_MAX = 8;
 const CALL_SECONDS_MAX = 0.25;
 
+/** What the objects are called, by what their records are compressed with: Firehose itself does not compress them. */
+const FILE_EXTENSIONS = { none: "", gzip: ".jsonl.gz", zstd: ".jsonl.zst" };
+
 const HELP = `A deploy burst through Standpipe into a local Firehose, with the collector killed on the way.
 
   bun run demo [--logs 100000] [--seconds 5] [--processes 4] [--mib-per-second 1] [--out demo-out]
+               [--compression none|gzip|zstd] [--gzip]
 
-The folder --out gets the journal and the objects; what an earlier demo left there is replaced.
+--compression has the collector compress each Firehose record, and more logs go through the same quota; --gzip is short
+for --compression gzip. The folder --out gets the journal and the objects; what an earlier demo left there is replaced.
 `;
 
 interface Arguments {
@@ -38,6 +43,7 @@ interface Arguments {
   readonly seconds: number;
   readonly processes: number;
   readonly mibPerSecond: number;
+  readonly compression: keyof typeof FILE_EXTENSIONS;
   readonly out: string;
 }
 
@@ -50,6 +56,8 @@ function readArguments(): Arguments | undefined {
     seconds: text,
     processes: text,
     "mib-per-second": text,
+    compression: text,
+    gzip: { type: "boolean" },
     out: text,
     help: { type: "boolean", short: "h" },
   } as const;
@@ -65,13 +73,22 @@ function readArguments(): Arguments | undefined {
     if (parsed >= min && parsed <= max) return parsed;
     throw new UsageError(`--${name} must be a number from ${min} to ${max}, and is "${value}".`);
   };
+  const compression = values.compression ?? (values.gzip === true ? "gzip" : "none");
+  if (!isCompression(compression)) {
+    throw new UsageError(`--compression must be none, gzip or zstd, and is "${compression}".`);
+  }
   return {
+    compression,
     logs: Math.floor(number("logs", values.logs, 100_000, 100, 5_000_000)),
     seconds: number("seconds", values.seconds, 5, 1, 600),
     processes: Math.floor(number("processes", values.processes, 4, 1, 32)),
     mibPerSecond: number("mib-per-second", values["mib-per-second"], 1, 0.1, 100),
     out: resolve(values.out ?? "demo-out"),
   };
+}
+
+function isCompression(text: string): text is keyof typeof FILE_EXTENSIONS {
+  return Object.hasOwn(FILE_EXTENSIONS, text);
 }
 
 /** One process of the application, and what it last said. */
@@ -128,7 +145,8 @@ async function run(options: Arguments): Promise<number> {
   for (const folder of [objects, journal]) rmSync(folder, { recursive: true, force: true });
   mkdirSync(options.out, { recursive: true });
 
-  const stream = { name: STREAM, mibPerSecond: options.mibPerSecond, bufferSeconds: 10 };
+  const fileExtension = FILE_EXTENSIONS[options.compression];
+  const stream = { name: STREAM, mibPerSecond: options.mibPerSecond, bufferSeconds: 10, fileExtension };
   const firehose = await startLocalFirehose({ directory: objects, port: 0, streams: [stream] });
   const collector = await CollectorProcess.create({
     STANDPIPE_JOURNAL_DIRECTORY: journal,
@@ -137,6 +155,7 @@ async function run(options: Arguments): Promise<number> {
     STANDPIPE_FIREHOSE_REGION: "ap-northeast-1",
     STANDPIPE_FIREHOSE_BYTES_PER_SECOND: String(Math.floor(options.mibPerSecond * MIB)),
     STANDPIPE_FIREHOSE_RECORD_ID: "true",
+    STANDPIPE_FIREHOSE_COMPRESSION: options.compression,
     AWS_ACCESS_KEY_ID: "local",
     AWS_SECRET_ACCESS_KEY: "local",
   });
@@ -253,7 +272,7 @@ async function play(
 function report(result: {
   options: Arguments;
   found: Audit;
-  counters: { acceptedBytes: number; throttledRecords: number };
+  counters: { acceptedBytes: number; billedBytes: number; throttledRecords: number };
   drainedSeconds: number;
   objects: number;
   retries: number;
@@ -279,6 +298,8 @@ function report(result: {
     `                  ${count(found.acceptedTwice)} in exports whose answer was swallowed (at most ${count(retriedMax)})`,
     `  time to drain   ${seconds(drainedSeconds).trim()}; the quota allows ${seconds(bestSeconds).trim()} for these ${(counters.acceptedBytes / MIB).toFixed(1)} MiB (${(bestSeconds / drainedSeconds).toFixed(2)} of it used)`,
     `  throttled       ${count(counters.throttledRecords)} Firehose records`,
+    `  lines           ${(found.lineBytes / MIB).toFixed(1)} MiB, ${(found.lineBytes / MIB / drainedSeconds).toFixed(1)} MiB/s through a quota of ${options.mibPerSecond} MiB/s`,
+    `  billed          ${(counters.billedBytes / MIB).toFixed(1)} MiB, each Firehose record rounded up to 5 KB`,
     "",
     `  ${result.objects} objects in ${resolve(options.out, "objects")}`,
     "",
