@@ -90,9 +90,9 @@ export class Shares {
     this.#leaseMs = options.leaseMs ?? LEASE_MS_DEFAULT;
   }
 
-  /** A claim came in, of this replica or another. */
-  hear(claim: Claim, nowMs: number): void {
-    if (claim.replica !== this.#replica) this.#heard.set(claim.replica, { claim, untilMs: nowMs + this.#leaseMs });
+  /** A claim came in, of this replica or another, good for `leaseMs` milliseconds. */
+  hear(claim: Claim, nowMs: number, leaseMs: number = this.#leaseMs): void {
+    if (claim.replica !== this.#replica) this.#heard.set(claim.replica, { claim, untilMs: nowMs + leaseMs });
   }
 
   /** A replica has said that it stops. */
