@@ -19,7 +19,7 @@
  */
 import { type Clock, systemClock } from "../clock.ts";
 import { assert, CollectorError } from "../errors.ts";
-import type { Appender } from "../journal/port.ts";
+import { type Appender, ORDINARY_REQUEST_BYTES } from "../journal/port.ts";
 
 export interface AdmissionLimits {
   /** Bytes of requests that are being written. The largest request must fit. */
@@ -58,9 +58,6 @@ export interface Caller {
 export class CallerGone extends Error {
   override readonly name = "CallerGone";
 }
-
-/** As much as a health check asks for: a journal with less room than this can't take an ordinary request. */
-const ORDINARY_REQUEST_BYTES = 64 * 1024;
 
 interface Held {
   /** Position in the order of arrival. */

@@ -130,6 +130,7 @@ test("a full journal refuses, tells when there is room again, and loses nothing 
         );
       }
       expect(refused).toMatchObject({ code: "journal_full", retryable: true });
+      expect(journal.status().isFull).toBe(true);
       expect(journal.status().bytes).toBeLessThanOrEqual(200_000);
       const { promise: room, resolve } = Promise.withResolvers<void>();
       journal.onRoom(resolve);

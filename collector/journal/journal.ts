@@ -41,7 +41,7 @@ import { type FolderLock, lockFolder } from "./lock.ts";
 import type { Meta } from "./meta.ts";
 import type { JournalOptions, JournalStatus } from "./options.ts";
 import { highest, lowest, toKey } from "./ordinal.ts";
-import type { Appender, Commit, Damage, JournalReader } from "./port.ts";
+import { type Appender, type Commit, type Damage, type JournalReader, ORDINARY_REQUEST_BYTES } from "./port.ts";
 import { Quarantine } from "./quarantine.ts";
 import { Segments } from "./segments.ts";
 import { StoreError } from "./store.ts";
@@ -188,7 +188,7 @@ export class Journal implements Appender, JournalReader {
       bytes: this.#segments.bytes,
       bytesMax: this.#options.bytesMax,
       diskFreeBytes: this.#disk.freeBytes,
-      isFull: !this.hasRoom(0),
+      isFull: !this.hasRoom(ORDINARY_REQUEST_BYTES),
       commits: this.#commits,
       committedBytes: this.#committedBytes,
       writtenBytes: this.#writtenBytes,

@@ -37,6 +37,7 @@ export interface JournalStatus {
   readonly bytes: number;
   readonly bytesMax: number;
   readonly diskFreeBytes: number;
+  /** There is no room for an ordinary request. */
   readonly isFull: boolean;
   /** Since the start: synced writes, bytes of requests in them, bytes that went to the disk for them. */
   readonly commits: number;

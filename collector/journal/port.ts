@@ -5,6 +5,9 @@
  * `head` is the next one. A range is half open: [first, end).
  */
 
+/** A journal with less room than this can't take an ordinary request: health and readiness then say so. */
+export const ORDINARY_REQUEST_BYTES = 64 * 1024;
+
 /** Ingest's side. */
 export interface Appender {
   /**
