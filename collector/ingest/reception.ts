@@ -37,7 +37,7 @@ export interface ReceptionLimits {
 const WINDOW_BYTES = 65_535;
 
 /** Length-prefixed message of gRPC over HTTP/2: one byte says whether it is compressed, four how long it is. */
-const PREFIX_BYTES = 5;
+export const PREFIX_BYTES = 5;
 
 /** How often the gate looks for calls that are late, in milliseconds; well within the margin before a deadline. */
 const SWEEP_MS = 200;
@@ -174,7 +174,7 @@ function overloaded(message: string): CollectorError {
  * The part of grpc-js's innermost call that its interface does not show. There is no other way to see a message before
  * it is whole; the package is pinned, and server.test.ts would tell if another version had it otherwise.
  */
-interface InnermostCall {
+export interface InnermostCall {
   readonly incomingEncoding: string;
   readonly stream: {
     once(event: "data", listener: (chunk: Buffer) => void): void;

@@ -5,7 +5,15 @@
  * when it fails. Connections are closed after `connectionAgeMsMax`, give or take a tenth, with a GOAWAY and time to
  * finish, so that clients come back through the balancer and find new replicas.
  */
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import {
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  type sendUnaryData,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import type { PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { type Clock, type Random, systemClock } from "../clock.ts";
 import { type AssertionError, assert } from "../errors.ts";
@@ -27,6 +35,18 @@ import { createExport } from "./export.ts";
 import { createHealth } from "./health.ts";
 import { HEALTH_SERVICE, LOGS_SERVICE, loadProtocol } from "./protocol.ts";
 import { createReception, ReceptionGate } from "./reception.ts";
+import { createSmallRequests } from "./small-requests.ts";
+
+/** A service that is offered on the same port, by another part of the collector. */
+export interface ServedService {
+  readonly name: string;
+  /** For server reflection. */
+  readonly packages: PackageDefinition;
+  readonly definition: ServiceDefinition;
+  readonly handlers: UntypedServiceImplementation;
+  /** Larger requests are refused before they are read, and compressed ones as well. */
+  readonly requestBytesMax: number;
+}
 
 export interface IngestOptions {
   readonly appender: Appender;
@@ -55,6 +75,8 @@ export interface IngestOptions {
   readonly concurrentStreamsMax?: number;
   /** How often a watcher of health is looked after. @default 1 s */
   readonly healthPollMs?: number;
+  /** Offered beside LogsService and health. @default none */
+  readonly services?: readonly ServedService[];
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: Log;
@@ -107,6 +129,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     keepaliveTimeoutMs = 20_000,
     concurrentStreamsMax = 256,
     healthPollMs = 1_000,
+    services = [],
     clock = systemClock,
     random = Math.random,
     log = silentLog,
@@ -159,8 +182,14 @@ export function createIngestServer(options: IngestOptions): IngestServer {
 
   const holdMs = (deadlineAtMs: number): number => holdMsFor(deadlineAtMs, clock.nowMs(), admissionLimits);
   const { exportPath } = protocol;
+  const reception = createReception({ exportPath, limits: receptionLimits, gate, counters, random, holdMs, clock });
+  const smallRequests = new Map(
+    services.flatMap(({ definition, requestBytesMax: most }) =>
+      Object.values(definition).map(({ path }): [string, number] => [path, most]),
+    ),
+  );
   const server = new Server({
-    interceptors: [createReception({ exportPath, limits: receptionLimits, gate, counters, random, holdMs, clock })],
+    interceptors: [createSmallRequests(smallRequests, reception)],
     "grpc.max_receive_message_length": requestBytesMax,
     "grpc.max_connection_age_ms": connectionAgeMsMax,
     "grpc.max_connection_age_grace_ms": connectionAgeGraceMs,
@@ -172,7 +201,10 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   });
   server.addService(protocol.logs, { Export: handleExport });
   server.addService(protocol.health, health.handlers);
-  new ReflectionService(protocol.packages, { services: [LOGS_SERVICE, HEALTH_SERVICE] }).addToServer(server);
+  for (const { definition, handlers } of services) server.addService(definition, handlers);
+  const packages = Object.assign({}, protocol.packages, ...services.map((service) => service.packages));
+  const names = [LOGS_SERVICE, HEALTH_SERVICE, ...services.map(({ name }) => name)];
+  new ReflectionService(packages, { services: names }).addToServer(server);
 
   return {
     start: () =>

@@ -13,6 +13,7 @@ const SOURCES = [
   "opentelemetry/proto/collector/logs/v1/logs_service.proto",
   "google/rpc/status.proto",
   "grpc/health/v1/health.proto",
+  "standpipe/peer/v1/peer.proto",
 ];
 
 /** Writes the types below `outDirectory`, which is emptied first. Throws with the generator's words when it fails. */

@@ -1,0 +1,100 @@
+/**
+ * How figures travel: a gRPC call to the ingest port of another collector, on a connection that stays open; and how the
+ * others are found. Decides nothing: see peers.ts.
+ */
+import { lookup } from "node:dns/promises";
+import { isIPv6 } from "node:net";
+import { type ChannelCredentials, Client, credentials, Metadata } from "@grpc/grpc-js";
+import { decodeFigures, EXCHANGE_PATH, encodeFigures, FIGURES_BYTES_MAX } from "./peer-protocol.ts";
+import type { Figures, PeerAddresses, PeerTransport } from "./peers.ts";
+
+/** A peer that comes back is to be found within a few intervals. */
+const RECONNECT_MS_MIN = 100;
+const RECONNECT_MS_MAX = 2_000;
+
+/**
+ * The one place where connections between collectors get their credentials. Ingest is plaintext and asks nobody who they
+ * are; when it does, the others are clients like any.
+ */
+function peerCredentials(): ChannelCredentials {
+  return credentials.createInsecure();
+}
+
+export class GrpcPeerTransport implements PeerTransport {
+  readonly #clients = new Map<string, Client>();
+
+  exchange(address: string, figures: Figures, signal: AbortSignal): Promise<Figures> {
+    return new Promise((resolve, reject) => {
+      const cancel = (): void => call.cancel();
+      const call = this.#client(address).makeUnaryRequest(
+        EXCHANGE_PATH,
+        encodeFigures,
+        decodeFigures,
+        figures,
+        new Metadata(),
+        (error, answer) => {
+          signal.removeEventListener("abort", cancel);
+          if (answer !== undefined) resolve(answer);
+          else reject(error ?? new Error("the answer was empty"));
+        },
+      );
+      signal.addEventListener("abort", cancel, { once: true });
+      if (signal.aborted) cancel();
+    });
+  }
+
+  keep(addresses: readonly string[]): void {
+    for (const [address, client] of this.#clients) {
+      if (addresses.includes(address)) continue;
+      client.close();
+      this.#clients.delete(address);
+    }
+  }
+
+  close(): void {
+    this.keep([]);
+  }
+
+  #client(address: string): Client {
+    const known = this.#clients.get(address);
+    if (known !== undefined) return known;
+    const client = new Client(address, peerCredentials(), {
+      "grpc.max_receive_message_length": FIGURES_BYTES_MAX,
+      "grpc.initial_reconnect_backoff_ms": RECONNECT_MS_MIN,
+      "grpc.min_reconnect_backoff_ms": RECONNECT_MS_MIN,
+      "grpc.max_reconnect_backoff_ms": RECONNECT_MS_MAX,
+      // Each address is one collector: no proxy, no balancing, no configuration from DNS.
+      "grpc.enable_http_proxy": 0,
+      "grpc.service_config_disable_resolution": 1,
+    });
+    this.#clients.set(address, client);
+    return client;
+  }
+}
+
+/** Those of a list. */
+export function listedAddresses(addresses: readonly string[]): PeerAddresses {
+  return async () => addresses;
+}
+
+/**
+ * All addresses of a name, IPv4 and IPv6, as the system resolves it: those of a headless Service are its ready pods.
+ * `service` is `name:port`. A name without any address means that nobody is ready, which is what the others are then.
+ */
+export function serviceAddresses(service: string, resolve: Resolve = resolveAll): PeerAddresses {
+  const at = service.lastIndexOf(":");
+  const [name, port] = [service.slice(0, at), service.slice(at + 1)];
+  return async () => {
+    const found = await resolve(name).catch((reason: unknown) => {
+      if ((reason as { code?: string }).code === "ENOTFOUND") return [];
+      throw reason;
+    });
+    return found.map((address) => `${isIPv6(address) ? `[${address}]` : address}:${port}`);
+  };
+}
+
+type Resolve = (name: string) => Promise<readonly string[]>;
+
+async function resolveAll(name: string): Promise<readonly string[]> {
+  return (await lookup(name, { all: true })).map(({ address }) => address);
+}
