@@ -208,9 +208,9 @@ export function renderScope(writer: JsonWriter, position: number, end: number, a
   return at;
 }
 
-/** The member `schemaUrl`, from a string whose length begins at `position`; nothing when it is empty. */
+/** The member `schemaUrl`, from the text [position, end); nothing when it is empty. */
 export function renderSchemaUrl(writer: JsonWriter, position: number, end: number, at: number): number {
-  return renderText(writer, SCHEMA_URL, position, end, at);
+  return position === end ? at : writer.string(position, end, writer.fragment(SCHEMA_URL, at));
 }
 
 function renderTime(writer: JsonWriter, name: Fragment, position: number, at: number): number {
@@ -293,7 +293,7 @@ function renderKeyValue(writer: JsonWriter, position: number, end: number, at: n
 }
 
 /** An AnyValue whose length begins at `position`: the last of its members, or null. */
-function renderAny(writer: JsonWriter, position: number, end: number, at: number, depth: number): number {
+export function renderAny(writer: JsonWriter, position: number, end: number, at: number, depth: number): number {
   const bytes = writer.source;
   if (depth > NESTING_MAX) malformed(`values nested deeper than ${NESTING_MAX} levels`, position);
   const start = payloadStart(bytes, position, end);

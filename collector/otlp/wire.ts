@@ -36,6 +36,13 @@ export const KNOWN_IN_ANY = fields(1, 2, 3, 4, 5, 6, 7);
 export const KNOWN_IN_LIST = fields(1);
 export const KNOWN_IN_ENTITY_REF = fields(1, 2, 3, 4);
 
+/** A message, or another payload: [start, end) of the bytes it lies in. */
+export interface Span {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
 function fields(...numbers: number[]): number {
   return numbers.reduce((mask, number) => mask | (1 << number), 0);
 }
