@@ -28,6 +28,9 @@ const ZSTD_OPTIONS = { level: 1 };
 
 const gzipBeside = promisify<Uint8Array, typeof GZIP_OPTIONS, Buffer>(gzip);
 
+/** Makes one member or frame. */
+export type Compress = (codec: Codec, bytes: Uint8Array) => Promise<Uint8Array>;
+
 /** One member or frame, made on another thread. The bytes must not change meanwhile. */
 export async function compress(codec: Codec, bytes: Uint8Array): Promise<Uint8Array> {
   return codec === "gzip" ? gzipBeside(bytes, GZIP_OPTIONS) : Bun.zstdCompress(toOwned(bytes), ZSTD_OPTIONS);

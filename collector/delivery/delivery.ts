@@ -27,13 +27,13 @@ import type { Clock, Random } from "../clock.ts";
 import { assert } from "../errors.ts";
 import type { JournalReader, RouteLedger } from "../journal/port.ts";
 import type { Log } from "../log.ts";
-import type { Compression } from "./compress.ts";
+import { type Compress, type Compression, compress } from "./compress.ts";
 import { assertLimits, DELIVERY_LIMITS_DEFAULT, type DeliveryLimits, pressedLineBytesMax } from "./delivery-limits.ts";
 import { type Call, Outbox } from "./outbox.ts";
 import { classify, classifyRecord, type RecordAnswer, type Verdict } from "./outcome.ts";
 import type { Oversize } from "./oversize.ts";
 import type { Pacer } from "./pacer.ts";
-import { billedBytes, callBytesTarget, type PackedRecord, recordBytesTarget } from "./pack.ts";
+import { billedBytes, callBytesTarget, ordinalOf, type PackedRecord, recordBytesTarget } from "./pack.ts";
 import { type ExtractRecord, type LineSource, quarantineEntry, ReadAhead } from "./read-ahead.ts";
 import { type Ticket, Trouble } from "./trouble.ts";
 import { untilDone } from "./until-done.ts";
@@ -67,6 +67,8 @@ export interface DeliveryOptions {
   readonly log: Log;
   /** What is done to each record: nothing, unless told. */
   readonly compression?: Compression;
+  /** How that is done: beside the event loop, unless told. */
+  readonly compress?: Compress;
   /** What is done with a line that fits no record: it goes in parts, unless told. */
   readonly oversize?: Oversize;
   /** Told of every call that was answered, or failed. */
@@ -139,6 +141,7 @@ export class Delivery {
     this.#outbox = new Outbox({ bytesMax: limits.readAheadBytesMax });
     this.#readAhead = new ReadAhead({
       compression: "none",
+      compress,
       oversize: "split",
       ...options,
       ...limits,
@@ -329,8 +332,9 @@ export class Delivery {
       whole.partsLeft -= 1;
       if (whole.partsLeft > 0 || whole.isQuarantined) return;
     }
-    const logRecords = Number(end - first);
-    this.#options.ledger.finish(first, end, { delivered: logRecords, filtered: 0, quarantined: 0 });
+    const logRecords = record.ends.length;
+    const filtered = Number(end - first) - logRecords;
+    this.#options.ledger.finish(first, end, { delivered: logRecords, filtered, quarantined: 0 });
     this.#delivered.logRecords += logRecords;
   }
 
@@ -358,20 +362,27 @@ export class Delivery {
       return;
     }
     if (line.whole !== undefined) line.whole.isQuarantined = true;
+    const ordinal = ordinalOf(line, 0);
     const message = `${verdict.code}: ${verdict.message}`;
     const put = async (): Promise<true> => {
-      const commit = await journal.read(line.first);
+      const commit = await journal.read(ordinal);
       // Its segment was set aside since it was read ahead: after a restart the whole range is told as damage.
       if (commit?.kind !== "commit") throw new Error("the journal can't read the log record again");
       const why = { reason: "refused", message, atMs: clock.nowMs() };
-      await ledger.quarantine(quarantineEntry(commit, line.first, why, extractRecord));
+      await ledger.quarantine(quarantineEntry(commit, ordinal, why, extractRecord));
       return true;
     };
     const options = { ...this.#options, log: this.#log, signal: this.#halt.signal };
     if ((await untilDone("writing to quarantine", put, options)) === undefined) return;
+    for (const [first, end] of [
+      [line.first, ordinal],
+      [ordinal + 1n, line.end],
+    ] as const) {
+      if (first < end) ledger.finish(first, end, { delivered: 0, filtered: Number(end - first), quarantined: 0 });
+    }
     this.#outbox.settled(line);
     this.#quarantined += 1;
-    this.#log.error({ ordinal: String(line.first), reason: "refused", message }, "a log record went into quarantine");
+    this.#log.error({ ordinal: String(ordinal), reason: "refused", message }, "a log record went into quarantine");
   }
 
   #note({ code, message }: Verdict): void {

@@ -9,7 +9,9 @@ let ordinal = 0n;
 function record(...texts: string[]): PackedRecord {
   const first = ordinal;
   ordinal += BigInt(texts.length);
-  return { bytes: new TextEncoder().encode(texts.map((text) => `${text}\n`).join("")), first, end: ordinal };
+  let end = 0;
+  const ends = Uint32Array.from(texts, (text) => (end += text.length + 1));
+  return { bytes: new TextEncoder().encode(texts.map((text) => `${text}\n`).join("")), first, end: ordinal, ends };
 }
 
 function textsOf(call: { records: readonly PackedRecord[] } | undefined): string[] | undefined {
@@ -48,13 +50,14 @@ test("one record goes even when it is larger than a call should be", () => {
 
 test("what is in flight counts as held until it is settled; when nothing is held, anything fits", () => {
   const outbox = new Outbox({ bytesMax: 1_200 });
-  expect(outbox.fits(5_000)).toBe(true);
+  expect(outbox.fits(record("x".repeat(5_000)))).toBe(true);
   const first = record("x".repeat(99));
   outbox.add(first);
-  expect(outbox.fits(76)).toBe(true);
-  expect(outbox.fits(77)).toBe(false);
+  // Each weighs 512 bytes besides its own, and 4 for its line.
+  expect(outbox.fits(record("x".repeat(67)))).toBe(true);
+  expect(outbox.fits(record("x".repeat(68)))).toBe(false);
   outbox.next(LIMITS, false);
-  expect(outbox.heldBytes).toBe(612);
+  expect(outbox.heldBytes).toBe(616);
   outbox.settled(first);
   expect(outbox.heldBytes).toBe(0);
 });

@@ -61,18 +61,18 @@ export class Outbox {
     return !this.hasWork(false);
   }
 
-  /** Whether a record of that many bytes fits now. When nothing is held, any does. */
-  fits(bytes: number): boolean {
-    return this.#heldBytes === 0 || this.#heldBytes + bytes + RECORD_OVERHEAD_BYTES <= this.#bytesMax;
+  /** Whether the record fits now. When nothing is held, any does. */
+  fits(record: PackedRecord): boolean {
+    return this.#heldBytes === 0 || this.#heldBytes + weight(record) <= this.#bytesMax;
   }
 
-  /** Counts bytes that are to become records; `release` takes them out again. */
-  reserve(bytes: number): void {
-    this.#heldBytes += bytes;
+  /** Counts a record that is to be added in another form; `release` takes it out again. */
+  reserve(record: PackedRecord): void {
+    this.#heldBytes += weight(record);
   }
 
-  release(bytes: number): void {
-    this.#heldBytes -= bytes;
+  release(record: PackedRecord): void {
+    this.#heldBytes -= weight(record);
     this.room.ring();
   }
 
@@ -170,5 +170,5 @@ function again(records: readonly PackedRecord[]): Call {
 }
 
 function weight(record: PackedRecord): number {
-  return record.bytes.length + RECORD_OVERHEAD_BYTES;
+  return record.bytes.length + record.ends.byteLength + (record.offsets?.byteLength ?? 0) + RECORD_OVERHEAD_BYTES;
 }

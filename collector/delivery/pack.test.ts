@@ -1,76 +1,136 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Lines } from "../otlp/transcode.ts";
-import { callBytesTarget, halveRecord, type PackedRecord, Packer, recordBytesTarget } from "./pack.ts";
+import { compressNow, decompressNow } from "./compress.ts";
+import {
+  billedBytes,
+  callBytesTarget,
+  halveRecord,
+  ordinalOf,
+  type PackedRecord,
+  Packer,
+  recordBytesTarget,
+} from "./pack.ts";
 
 const decoder = new TextDecoder();
 
-function toLines(texts: readonly string[]): Lines {
+/** `dropped`: the places, among all log records, of those that were filtered out. */
+function toLines(texts: readonly string[], dropped: readonly number[] = [], before = 0): Lines {
   const bytes = new TextEncoder().encode(texts.join(""));
   const ends = new Uint32Array(texts.length);
+  const indexes = new Uint32Array(texts.length);
   let end = 0;
-  for (const [index, text] of texts.entries()) {
+  let index = before;
+  for (const [line, text] of texts.entries()) {
+    while (dropped.includes(index)) index += 1;
     end += text.length;
-    ends[index] = end;
+    ends[line] = end;
+    indexes[line] = index;
+    index += 1;
   }
-  return { bytes, ends, count: texts.length };
+  while (dropped.includes(index)) index += 1;
+  return { bytes, ends, count: texts.length, indexes, from: before, to: index };
 }
 
-/** Commits of lines by their lengths, with gaps of ordinals between some. */
+/** Commits of lines by their lengths (0: filtered out), with gaps of ordinals between some. */
 const commits = fc.array(
   fc.record({
     gap: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.integer({ min: 1, max: 9 })),
-    lengths: fc.array(fc.integer({ min: 1, max: 90 }), { maxLength: 20 }),
+    before: fc.integer({ min: 0, max: 2 }),
+    lengths: fc.array(fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 1, max: 90 }) }, fc.constant(0)), {
+      minLength: 1,
+      maxLength: 20,
+    }),
   }),
   { maxLength: 12 },
 );
 
-test("nothing is lost, doubled or cut: records and lines told as too large make up the input, in order", () => {
+interface Seen {
+  readonly ordinal: bigint;
+  /** Empty for what was filtered out. */
+  readonly text: string;
+}
+
+/** What a record settles, in order: its lines, and what lies between and around them. */
+function contentOf(record: PackedRecord): Seen[] {
+  const seen: Seen[] = [];
+  let next = record.first;
+  let start = 0;
+  for (const [line, end] of record.ends.entries()) {
+    const ordinal = ordinalOf(record, line);
+    for (; next < ordinal; next++) seen.push({ ordinal: next, text: "" });
+    seen.push({ ordinal, text: decoder.decode(record.bytes.subarray(start, end)) });
+    start = end;
+    next = ordinal + 1n;
+  }
+  expect(start).toBe(record.bytes.length);
+  for (; next < record.end; next++) seen.push({ ordinal: next, text: "" });
+  return seen;
+}
+
+test("nothing is lost, doubled or cut: records, lines too large and what was filtered out make up the input", () => {
+  const limits = fc.record({
+    target: fc.integer({ min: 1, max: 80 }),
+    linesMax: fc.integer({ min: 1, max: 9 }),
+    lineBytesMax: fc.constantFrom(40, 64, 80),
+  });
   fc.assert(
-    fc.property(
-      commits,
-      fc.integer({ min: 1, max: 80 }),
-      fc.integer({ min: 1, max: 9 }),
-      (groups, target, linesMax) => {
-        const recordBytesMax = 64;
-        const packer = new Packer({ recordBytesMax, lineBytesMax: recordBytesMax, linesMax });
-        const given: { ordinal: bigint; text: string }[] = [];
-        const got: { ordinal: bigint; text: string }[] = [];
-        const keep = (record: PackedRecord | undefined): void => {
-          if (record === undefined) return;
-          const texts = decoder.decode(record.bytes).split(/(?<=\n)/);
-          expect(BigInt(texts.length)).toBe(record.end - record.first);
-          expect(record.bytes.length).toBeLessThanOrEqual(recordBytesMax);
-          expect(texts.length).toBeLessThanOrEqual(linesMax);
-          if (texts.length > 1) expect(record.bytes.length).toBeLessThanOrEqual(target);
-          for (const [index, text] of texts.entries()) got.push({ ordinal: record.first + BigInt(index), text });
-        };
-        let ordinal = 0n;
-        for (const { gap, lengths } of groups) {
-          ordinal += BigInt(gap);
-          const texts = lengths.map((length, index) => `${"abcdefgh"[index % 8]?.repeat(length - 1)}\n`);
-          for (const [index, text] of texts.entries()) given.push({ ordinal: ordinal + BigInt(index), text });
-          const lines = toLines(texts);
-          for (const packed of packer.add(lines, ordinal, () => target)) {
-            if (packed.kind === "record") keep(packed.record);
-            else {
-              const text = texts[packed.line] ?? "";
-              expect(packed.bytes).toBe(text.length);
-              expect(packed.bytes).toBeGreaterThan(recordBytesMax);
-              got.push({ ordinal: packed.ordinal, text });
-            }
+    fc.property(commits, limits, (groups, { target, linesMax, lineBytesMax }) => {
+      const recordBytesMax = 64;
+      const packer = new Packer({ recordBytesMax, lineBytesMax, linesMax });
+      const given: Seen[] = [];
+      const got: Seen[] = [];
+      const keep = (record: PackedRecord | undefined): void => {
+        if (record === undefined) return;
+        expect(record.ends.length).toBeLessThanOrEqual(linesMax);
+        const bytesMax = record.ends.length > 1 ? Math.min(target, recordBytesMax) : lineBytesMax;
+        expect(record.bytes.length).toBeLessThanOrEqual(bytesMax);
+        expect(contentOf(record).every(({ text }) => text.length <= lineBytesMax)).toBe(true);
+        got.push(...contentOf(record));
+      };
+      let ordinal = 0n;
+      for (const { gap, before, lengths } of groups) {
+        ordinal += BigInt(gap);
+        const all = lengths.map((length, index) => {
+          const text = length === 0 ? "" : `${"abcdefgh"[index % 8]?.repeat(length - 1)}\n`;
+          given.push({ ordinal: ordinal + BigInt(before + index), text });
+          return text;
+        });
+        const texts = all.filter((text) => text !== "");
+        const dropped = [...all.keys()].filter((index) => all[index] === "").map((index) => before + index);
+        const lines = toLines(texts, dropped, before);
+        for (const packed of packer.add(lines, ordinal, () => target)) {
+          if (packed.kind === "record") keep(packed.record);
+          else if (packed.kind === "filtered") {
+            for (let next = packed.first; next < packed.end; next++) got.push({ ordinal: next, text: "" });
+          } else {
+            const text = texts[packed.line] ?? "";
+            expect(packed.bytes).toBe(text.length);
+            expect(packed.bytes).toBeGreaterThan(lineBytesMax);
+            got.push({ ordinal: packed.ordinal, text });
           }
-          // The transcoder writes over its buffer with the next commit.
-          lines.bytes.fill(0);
-          ordinal += BigInt(lengths.length);
         }
-        keep(packer.close());
-        expect(got).toEqual(given);
-        expect(packer.close()).toBeUndefined();
-      },
-    ),
+        // The transcoder writes over its buffers with the next commit.
+        lines.bytes.fill(0);
+        lines.ends.fill(0);
+        lines.indexes.fill(0);
+        ordinal += BigInt(before + lengths.length);
+      }
+      keep(packer.close());
+      expect(got).toEqual(given);
+      expect(packer.close()).toBeUndefined();
+    }),
     { numRuns: 300 },
   );
+});
+
+test("what was filtered out is told at once where no line waits, and with the record where one does", () => {
+  const packer = new Packer({ recordBytesMax: 100, lineBytesMax: 100, linesMax: 9 });
+  const none = { ...toLines([]), to: 5 };
+  expect([...packer.add(none, 0n, () => 100)]).toEqual([{ kind: "filtered", first: 0n, end: 5n }]);
+  expect([...packer.add(toLines(["a\n"], [0, 2]), 5n, () => 100)]).toEqual([]);
+  expect([...packer.add(none, 8n, () => 100)]).toEqual([]);
+  expect(packer.close()).toMatchObject({ first: 5n, end: 13n, offsets: Uint32Array.of(1) });
 });
 
 test("a record is closed only when the next line does not fit any more", () => {
@@ -99,7 +159,7 @@ test("a line longer than a record of lines, and within its own limit, stands alo
   const packer = new Packer({ recordBytesMax: 6, lineBytesMax: 9, linesMax: 3 });
   const lines = toLines(["a\n", "12345678\n", "b\n", "123456789\n", "c\n"]);
   const told = [...packer.add(lines, 0n, () => 100)].map((packed) =>
-    packed.kind === "record" ? decoder.decode(packed.record.bytes) : packed.bytes,
+    packed.kind === "record" ? decoder.decode(packed.record.bytes) : packed.kind === "too_large" && packed.bytes,
   );
   expect(told).toEqual(["a\n", "12345678\n", "b\n", 10]);
 });
@@ -124,25 +184,42 @@ test("a call holds a share of the rate, within Firehose's limit", () => {
   expect(callBytesTarget(1e9, 200, 4_194_000)).toBe(4_194_000);
 });
 
-test("halves of a record hold its lines between them, and halving ends at single lines", () => {
+test("halves of a record hold its lines and its range between them, and halving ends at single lines", () => {
+  const lengths = fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 40 });
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 40 }), (lengths) => {
-      const texts = lengths.map((length, index) => `${String(index).padEnd(length - 1, "x")}\n`);
-      const bytes = new TextEncoder().encode(texts.join(""));
-      const pending: PackedRecord[] = [{ bytes, first: 7n, end: 7n + BigInt(texts.length), refusedAtTaken: 3 }];
-      const single: string[] = [];
+    fc.property(lengths, fc.constantFrom(undefined, "gzip", "zstd"), (given, codec) => {
+      fc.pre(given.some((length) => length > 0));
+      const all = given.map((length, index) => (length === 0 ? "" : `${String(index).padEnd(length, "x")}\n`));
+      const dropped = [...all.keys()].filter((index) => all[index] === "");
+      const packer = new Packer({ recordBytesMax: 9_999, lineBytesMax: 9_999, linesMax: 9_999 });
+      const texts = all.filter((text) => text !== "");
+      expect([...packer.add(toLines(texts, dropped), 7n, () => 9_999)]).toEqual([]);
+      const plain = packer.close() as PackedRecord;
+      const lineBytes = plain.bytes.length;
+      const pressed =
+        codec === undefined
+          ? plain
+          : { ...plain, bytes: compressNow(codec, plain.bytes), pressed: { codec, lineBytes } };
+      const pending: PackedRecord[] = [{ ...pressed, refusedAtTaken: 3 }];
+      const seen: Seen[] = [];
       for (let record = pending.pop(); record !== undefined; record = pending.pop()) {
         const halves = halveRecord(record);
         if (halves === undefined) {
-          expect(Number(record.first)).toBe(7 + single.length);
           expect(record.refusedAtTaken).toBe(3);
-          single.push(decoder.decode(record.bytes));
+          expect(record.ends).toHaveLength(1);
+          expect(record.pressed?.codec).toBe(codec);
+          const bytes = codec === undefined ? record.bytes : decompressNow(codec, record.bytes);
+          seen.push(...contentOf({ ...record, bytes }));
         } else {
           pending.push(halves[1], halves[0]);
         }
       }
-      expect(single).toEqual(texts);
+      expect(seen).toEqual(all.map((text, index) => ({ ordinal: 7n + BigInt(index), text })));
     }),
     { numRuns: 100 },
   );
+});
+
+test("a record is billed in whole units of 5,120 bytes", () => {
+  expect([1, 5_120, 5_121, 1_024_000].map(billedBytes)).toEqual([5_120, 5_120, 10_240, 1_024_000]);
 });

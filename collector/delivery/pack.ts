@@ -1,8 +1,8 @@
 /**
  * Lines into Firehose records, records into calls: how much goes where. Pure: no time, no I/O.
  *
- * - A record holds whole lines only and covers one contiguous range of ordinals, a line for each. (One that holds a part
- *   of an oversize line holds nothing else: see oversize.ts.)
+ * - A record holds whole lines only and covers one contiguous range of ordinals, with a line for each that the route's
+ *   filter let through. (One that holds a part of an oversize line holds nothing else: see oversize.ts.)
  * - A record is at most a share of a second at the current rate (so that the pacer can let whole calls through without
  *   a burst), rounded down to a multiple of the 5,120 bytes that AWS bills, and never above Firehose's own limit. Only a
  *   single line that is longer than that share may exceed it.
@@ -16,10 +16,15 @@ import { type Codec, compressNow, decompressNow } from "./compress.ts";
 
 /** One Firehose record on its way, with bytes of its own. */
 export interface PackedRecord {
-  /** Whole lines, each ended by "\n", as many as the range is long; or what they were compressed to. */
+  /** Its lines end to end, or what they were compressed to. */
   readonly bytes: Uint8Array;
+  /** All of [first, end) is settled with it: what has a line here, and what was filtered out around those. */
   readonly first: bigint;
   readonly end: bigint;
+  /** For each line, before compression, the offset just past it. */
+  readonly ends: Uint32Array;
+  /** For each line its ordinal less `first`; undefined where every ordinal of the range has a line. */
+  readonly offsets?: Uint32Array;
   /** Set when the lines are compressed: how, and how many bytes they had. */
   readonly pressed?: { readonly codec: Codec; readonly lineBytes: number };
   /** Set when the record is one part of a single line: what it has in common with the other parts. */
@@ -39,12 +44,11 @@ export interface PartedLine {
   isQuarantined: boolean;
 }
 
-/** What `Packer.add` comes to: a record that is full, or a line (by its index in `lines`) that fits no record. */
+/** What `Packer.add` comes to: a full record, a line (by its index in `lines`) that fits no record, or a range without lines. */
 export type Packed =
   | { readonly kind: "record"; readonly record: PackedRecord }
-  | { readonly kind: "too_large"; readonly line: number; readonly ordinal: bigint; readonly bytes: number };
-
-const NEWLINE = 0x0a;
+  | { readonly kind: "too_large"; readonly line: number; readonly ordinal: bigint; readonly bytes: number }
+  | { readonly kind: "filtered"; readonly first: bigint; readonly end: bigint };
 
 /** Bytes that a record aims at: `shareMs` of `bytesPerSecond` in whole billing units, at most `recordBytesMax`. */
 export function recordBytesTarget(bytesPerSecond: number, shareMs: number, recordBytesMax: number): number {
@@ -76,6 +80,10 @@ export class Packer {
   readonly #options: PackerOptions;
   #scratch = new Uint8Array(64 * 1024);
   #bytes = 0;
+  #ends = new Uint32Array(1024);
+  #offsets = new Uint32Array(1024);
+  #lines = 0;
+  /** What the open record covers so far; nothing, where they are the same. */
   #first = 0n;
   #end = 0n;
 
@@ -94,28 +102,36 @@ export class Packer {
   }
 
   /**
-   * Takes all of `lines`, the first of which has ordinal `first`, and yields what comes of them in order. A record is
+   * Takes all of `lines`, of a commit that begins at ordinal `first`, and yields what comes of them in order. A record is
    * closed when the next line would carry it past `target()` bytes, asked anew for every record, or when it has as many
-   * lines as it may. The last one stays open.
-   * Lines that do not follow on the open record close it.
+   * lines as it may. The last one stays open. Lines that do not follow on the open record close it.
    */
   *add(lines: Lines, first: bigint, target: () => number): Generator<Packed, void, undefined> {
     const { recordBytesMax, lineBytesMax, linesMax } = this.#options;
-    if (this.#bytes > 0 && this.#end !== first) yield* this.#closed();
+    const from = first + BigInt(lines.from);
+    if (this.#end !== from) {
+      yield* this.#closed();
+      this.#first = from;
+      this.#end = from;
+    }
     let line = 0;
     while (line < lines.count) {
-      const start = line === 0 ? 0 : (lines.ends[line - 1] ?? 0);
+      const start = startOf(lines, line);
       const length = (lines.ends[line] ?? 0) - start;
-      const ordinal = first + BigInt(line);
       if (length > lineBytesMax) {
+        const ordinal = first + BigInt(lines.indexes[line] ?? 0);
+        this.#end = ordinal;
         yield* this.#closed();
         yield { kind: "too_large", line, ordinal, bytes: length };
+        this.#first = ordinal + 1n;
+        this.#end = this.#first;
         line += 1;
         continue;
       }
       const room = Math.min(target(), recordBytesMax) - this.#bytes;
-      const linesLeft = linesMax - (this.#bytes === 0 ? 0 : Number(this.#end - this.#first));
-      let stop = Math.min(line + linesLeft, linesWithin(lines, line, start + room));
+      let stop = Math.min(line + linesMax - this.#lines, linesWithin(lines, line, start + room));
+      // Where records are compressed, a line that is too large alone may be small among all lines of a record.
+      if (room > lineBytesMax) stop = beforeLarge(lines, line, stop, lineBytesMax);
       if (stop === line) {
         if (this.#bytes > 0) {
           yield* this.#closed();
@@ -123,42 +139,78 @@ export class Packer {
         }
         stop = line + 1;
       }
-      this.#append(lines.bytes.subarray(start, lines.ends[stop - 1] ?? 0), ordinal, first + BigInt(stop));
+      this.#append(lines, line, stop, first);
       line = stop;
     }
+    this.#end = first + BigInt(lines.to);
+    // Nothing to wait with for more lines.
+    if (this.#bytes === 0) yield* this.#closed();
   }
 
   /** Closes the open record, if there is one. */
   close(): PackedRecord | undefined {
     if (this.#bytes === 0) return undefined;
+    const isGapless = this.#end - this.#first === BigInt(this.#lines);
     const record: PackedRecord = {
       bytes: this.#scratch.slice(0, this.#bytes),
       first: this.#first,
       end: this.#end,
+      ends: this.#ends.slice(0, this.#lines),
+      ...(isGapless ? {} : { offsets: this.#offsets.slice(0, this.#lines) }),
     };
     this.#bytes = 0;
+    this.#lines = 0;
+    this.#first = this.#end;
     return record;
   }
 
   *#closed(): Generator<Packed, void, undefined> {
-    const record = this.close();
+    const { record, first, end } = { first: this.#first, end: this.#end, record: this.close() };
     if (record !== undefined) yield { kind: "record", record };
+    else if (first < end) {
+      this.#first = end;
+      yield { kind: "filtered", first, end };
+    }
   }
 
-  #append(bytes: Uint8Array, first: bigint, end: bigint): void {
+  /** Lines [line, stop) of a commit that begins at ordinal `first`. */
+  #append(lines: Lines, line: number, stop: number, first: bigint): void {
+    const start = startOf(lines, line);
+    const bytes = lines.bytes.subarray(start, lines.ends[stop - 1] ?? 0);
     const needed = this.#bytes + bytes.length;
     const bytesMax = Math.max(this.#options.recordBytesMax, this.#options.lineBytesMax);
     assert(needed <= bytesMax, "a record outgrew its limit");
     if (needed > this.#scratch.length) {
-      const larger = new Uint8Array(Math.min(bytesMax, Math.max(needed, this.#scratch.length * 2)));
-      larger.set(this.#scratch.subarray(0, this.#bytes));
-      this.#scratch = larger;
+      const capacity = Math.min(bytesMax, Math.max(needed, this.#scratch.length * 2));
+      this.#scratch = enlarged(this.#scratch, new Uint8Array(capacity), this.#bytes);
+    }
+    const count = this.#lines + stop - line;
+    if (count > this.#ends.length) {
+      const capacity = Math.max(count, this.#ends.length * 2);
+      this.#ends = enlarged(this.#ends, new Uint32Array(capacity), this.#lines);
+      this.#offsets = enlarged(this.#offsets, new Uint32Array(capacity), this.#lines);
+    }
+    const shift = this.#bytes - start;
+    const before = Number(first - this.#first);
+    for (let index = line, at = this.#lines; index < stop; index++, at++) {
+      this.#ends[at] = (lines.ends[index] ?? 0) + shift;
+      this.#offsets[at] = before + (lines.indexes[index] ?? 0);
     }
     this.#scratch.set(bytes, this.#bytes);
-    if (this.#bytes === 0) this.#first = first;
     this.#bytes = needed;
-    this.#end = end;
+    this.#lines = count;
+    this.#end = first + BigInt((lines.indexes[stop - 1] ?? 0) + 1);
   }
+}
+
+function startOf(lines: Lines, line: number): number {
+  return line === 0 ? 0 : (lines.ends[line - 1] ?? 0);
+}
+
+/** `larger` with the first `used` elements of `array`. */
+function enlarged<T extends Uint8Array | Uint32Array>(array: T, larger: T, used: number): T {
+  larger.set(array.subarray(0, used));
+  return larger;
 }
 
 /** The index after the last line, from `line` on, that ends at or before `offset`. */
@@ -173,30 +225,51 @@ function linesWithin(lines: Lines, line: number, offset: number): number {
   return low;
 }
 
+/** The index of the first line in [line, stop) that has more than `bytesMax` bytes; `stop` when none has. */
+function beforeLarge(lines: Lines, line: number, stop: number, bytesMax: number): number {
+  let start = startOf(lines, line);
+  for (let index = line; index < stop; index++) {
+    const end = lines.ends[index] ?? 0;
+    if (end - start > bytesMax) return index;
+    start = end;
+  }
+  return stop;
+}
+
+/** The ordinal of a record's line, by its index. */
+export function ordinalOf(record: PackedRecord, line: number): bigint {
+  return record.first + BigInt(record.offsets?.[line] ?? line);
+}
+
 /**
  * Two halves of a record, cut between two lines, for finding the one that Firehose refuses; undefined when it is a
  * single line. The halves are views of the record's bytes, or compressed anew as the record was.
  */
 export function halveRecord(record: PackedRecord): readonly [PackedRecord, PackedRecord] | undefined {
-  const lines = record.end - record.first;
-  if (lines < 2n) return undefined;
-  if (record.pressed !== undefined) {
-    const { pressed, ...plain } = record;
-    const halves = halveRecord({ ...plain, bytes: decompressNow(pressed.codec, record.bytes) });
-    return halves && [pressNow(halves[0], pressed.codec), pressNow(halves[1], pressed.codec)];
-  }
-  const half = lines / 2n;
-  let offset = 0;
-  for (let line = 0n; line < half; line++) {
-    const newline = record.bytes.indexOf(NEWLINE, offset);
-    assert(newline >= 0, "a record holds fewer lines than its range");
-    offset = newline + 1;
-  }
-  const middle = record.first + half;
-  return [
-    { ...record, bytes: record.bytes.subarray(0, offset), end: middle },
-    { ...record, bytes: record.bytes.subarray(offset), first: middle },
-  ];
+  const { pressed, offsets, ...plain } = record;
+  const half = record.ends.length >>> 1;
+  if (half === 0) return undefined;
+  const bytes = pressed === undefined ? record.bytes : decompressNow(pressed.codec, record.bytes);
+  const cut = record.ends[half - 1] ?? 0;
+  const middle = ordinalOf(record, half);
+  const shift = offsets?.[half] ?? 0;
+  const halves = [
+    {
+      ...plain,
+      bytes: bytes.subarray(0, cut),
+      end: middle,
+      ends: record.ends.subarray(0, half),
+      ...(offsets === undefined ? {} : { offsets: offsets.subarray(0, half) }),
+    },
+    {
+      ...plain,
+      bytes: bytes.subarray(cut),
+      first: middle,
+      ends: record.ends.subarray(half).map((end) => end - cut),
+      ...(offsets === undefined ? {} : { offsets: offsets.subarray(half).map((offset) => offset - shift) }),
+    },
+  ] as const;
+  return pressed === undefined ? halves : [pressNow(halves[0], pressed.codec), pressNow(halves[1], pressed.codec)];
 }
 
 function pressNow(record: PackedRecord, codec: Codec): PackedRecord {

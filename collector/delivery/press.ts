@@ -5,7 +5,7 @@
  * Lines count towards the outbox's bound until what they became takes their place.
  */
 import { assert } from "../errors.ts";
-import { type Codec, CompressionForecast, compress } from "./compress.ts";
+import { type Codec, type Compress, CompressionForecast } from "./compress.ts";
 import type { Outbox } from "./outbox.ts";
 import { halveRecord, type PackedRecord } from "./pack.ts";
 
@@ -20,6 +20,7 @@ const FULL_SHARE = 0.5;
 
 export interface PressOptions {
   readonly codec: Codec;
+  readonly compress: Compress;
   readonly outbox: Outbox;
   /** No record is larger than this. Lines of `compressibleBytesMax` of it fit, whatever they hold. */
   readonly recordBytesMax: number;
@@ -54,10 +55,9 @@ export class Press {
   /** Takes a record of lines as soon as there is room for it; not at all when the signal comes first. */
   async take(record: PackedRecord, signal: AbortSignal): Promise<void> {
     const { outbox } = this.#options;
-    const lineBytes = record.bytes.length;
-    while (!signal.aborted && (this.#jobs >= JOBS_MAX || !outbox.fits(lineBytes))) await outbox.room.wait(signal);
+    while (!signal.aborted && (this.#jobs >= JOBS_MAX || !outbox.fits(record))) await outbox.room.wait(signal);
     if (signal.aborted) return;
-    outbox.reserve(lineBytes);
+    outbox.reserve(record);
     this.#jobs += 1;
     const made = this.#make(record);
     const before = this.#tail;
@@ -66,13 +66,13 @@ export class Press {
       this.#jobs -= 1;
       // Released and added in one go: in between there would be room for who must wait.
       if (!signal.aborted) for (const each of pressed) outbox.add(each);
-      outbox.release(lineBytes);
+      outbox.release(record);
     })();
   }
 
   async #make(record: PackedRecord): Promise<PackedRecord[]> {
-    const { codec, recordBytesMax, recordBytesTarget } = this.#options;
-    const pressed = await pressRecord(codec, record);
+    const { codec, compress, recordBytesMax, recordBytesTarget } = this.#options;
+    const pressed = await pressRecord(record, codec, compress);
     const { length } = pressed.bytes;
     const target = recordBytesTarget();
     const sizeMax = Math.min(recordBytesMax, target * OVERSHOOT);
@@ -89,7 +89,7 @@ export class Press {
 }
 
 /** The record with its lines compressed. */
-export async function pressRecord(codec: Codec, record: PackedRecord): Promise<PackedRecord> {
+export async function pressRecord(record: PackedRecord, codec: Codec, compress: Compress): Promise<PackedRecord> {
   const bytes = await compress(codec, record.bytes);
   return { ...record, bytes, pressed: { codec, lineBytes: record.bytes.length } };
 }

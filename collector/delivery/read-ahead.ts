@@ -15,7 +15,7 @@ import type { Commit, JournalReader, QuarantineEntry, RouteLedger } from "../jou
 import type { Log } from "../log.ts";
 import type { extractRecord } from "../otlp/edit.ts";
 import type { Lines, Transcoder } from "../otlp/transcode.ts";
-import { type Compression, compressibleBytesMax } from "./compress.ts";
+import { type Compress, type Compression, compressibleBytesMax } from "./compress.ts";
 import type { Outbox } from "./outbox.ts";
 import { type Oversize, planParts, splitLine, truncateLine } from "./oversize.ts";
 import { type PackedRecord, Packer, type PartedLine } from "./pack.ts";
@@ -44,6 +44,7 @@ export interface ReadAheadOptions {
   readonly random: Random;
   readonly log: Log;
   readonly compression: Compression;
+  readonly compress: Compress;
   readonly oversize: Oversize;
   readonly recordBytesMax: number;
   readonly linesPerRecordMax: number;
@@ -123,10 +124,23 @@ export class ReadAhead {
         else await this.#take(item, range.first, range.end, signal);
       }
       position = end;
+      // A filter may leave so little that a record takes long to fill, however much there is to read.
+      if (this.#isDue()) await this.#close(signal);
     }
   }
 
-  /** Sent again from another route's quarantine: not for this one. */
+  /** Whether the open record has waited long enough, and would be the next to go. */
+  #isDue(): boolean {
+    const { clock, outbox, packDelayMsMax } = this.#options;
+    return this.#packer.openBytes > 0 && clock.monotonicMs() >= this.#openedMs + packDelayMsMax && outbox.caughtUp;
+  }
+
+  async #close(signal: AbortSignal): Promise<void> {
+    const record = this.#packer.close();
+    if (record !== undefined) await this.#push(record, signal);
+  }
+
+  /** Filtered out, or sent again from another route's quarantine: not for this one. */
   #leaveOut(first: bigint, end: bigint): void {
     this.#options.ledger.finish(first, end, { delivered: 0, filtered: Number(end - first), quarantined: 0 });
   }
@@ -155,9 +169,12 @@ export class ReadAhead {
         await this.#takeEach(commit, next, end, error, signal);
         return;
       }
-      assert(lines.count > 0 && lines.count <= to - from, "the transcoder gave lines that it was not asked for");
-      if (!(await this.#pack(commit, lines, next, signal))) return;
-      next += BigInt(lines.count);
+      assert(
+        lines.from === from && lines.to > from && lines.to <= to,
+        "the transcoder took other records than asked for",
+      );
+      if (!(await this.#pack(commit, lines, signal))) return;
+      next = commit.first + BigInt(lines.to);
     }
   }
 
@@ -173,17 +190,19 @@ export class ReadAhead {
     }
   }
 
-  /** Packs lines, the first of which has ordinal `first`. False when the signal came before all were packed. */
-  async #pack(commit: Commit, lines: Lines, first: bigint, signal: AbortSignal): Promise<boolean> {
+  /** Packs lines of a commit. False when the signal came before all were packed. */
+  async #pack(commit: Commit, lines: Lines, signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#options;
     if (this.#packer.openBytes === 0) this.#openedMs = clock.monotonicMs();
-    for (const packed of this.#packer.add(lines, first, this.#lineBytesTarget)) {
+    for (const packed of this.#packer.add(lines, commit.first, this.#lineBytesTarget)) {
       if (packed.kind === "record") {
         await this.#push(packed.record, signal);
+      } else if (packed.kind === "filtered") {
+        this.#leaveOut(packed.first, packed.end);
       } else {
         const start = packed.line === 0 ? 0 : (lines.ends[packed.line - 1] ?? 0);
-        const line = lines.bytes.subarray(start, start + packed.bytes);
-        await this.#takeOversize(commit, { bytes: line, first: packed.ordinal, end: packed.ordinal + 1n }, signal);
+        const bytes = lines.bytes.subarray(start, start + packed.bytes);
+        await this.#takeOversize(commit, singleLine(packed.ordinal, bytes), signal);
       }
       if (signal.aborted) return false;
       this.#openedMs = clock.monotonicMs();
@@ -193,10 +212,10 @@ export class ReadAhead {
 
   /** A line that may fit no record, with bytes that are not its own. */
   async #takeOversize(commit: Commit, line: PackedRecord, signal: AbortSignal): Promise<void> {
-    const { compression, oversize, recordBytesMax } = this.#options;
+    const { compression, compress, oversize, recordBytesMax } = this.#options;
     let bytes = line.bytes.length;
     if (compression !== "none") {
-      const pressed = await pressRecord(compression, line);
+      const pressed = await pressRecord(line, compression, compress);
       bytes = pressed.bytes.length;
       if (bytes <= recordBytesMax) {
         await this.#add(pressed, signal);
@@ -214,7 +233,7 @@ export class ReadAhead {
       await this.#takeParts(line.first, text, signal);
       return;
     }
-    await this.#push({ ...line, bytes: Buffer.concat([cut, NEWLINE]) }, signal);
+    await this.#push(singleLine(line.first, Buffer.concat([cut, NEWLINE])), signal);
     this.#counts.truncated += 1;
   }
 
@@ -223,7 +242,7 @@ export class ReadAhead {
     const plan = planParts(text, recordId, Math.min(PART_BYTES_MAX, this.#lineBytesMax));
     const whole: PartedLine = { partsLeft: plan.length, isQuarantined: false };
     for (const bytes of splitLine(text, recordId, plan)) {
-      await this.#push({ bytes, first: ordinal, end: ordinal + 1n, whole }, signal);
+      await this.#push({ ...singleLine(ordinal, bytes), whole }, signal);
       if (signal.aborted) return;
     }
     this.#counts.split += 1;
@@ -236,7 +255,7 @@ export class ReadAhead {
 
   async #add(record: PackedRecord, signal: AbortSignal): Promise<void> {
     const { outbox } = this.#options;
-    while (!signal.aborted && !outbox.fits(record.bytes.length)) await outbox.room.wait(signal);
+    while (!signal.aborted && !outbox.fits(record)) await outbox.room.wait(signal);
     if (!signal.aborted) outbox.add(record);
   }
 
@@ -266,12 +285,11 @@ export class ReadAhead {
       await journal.waitForHead(position, signal);
       return;
     }
-    const leftMs = this.#openedMs + packDelayMsMax - clock.monotonicMs();
-    if (leftMs <= 0 && outbox.caughtUp) {
-      const record = this.#packer.close();
-      if (record !== undefined) await this.#push(record, signal);
+    if (this.#isDue()) {
+      await this.#close(signal);
       return;
     }
+    const leftMs = this.#openedMs + packDelayMsMax - clock.monotonicMs();
     const until = new AbortController();
     const stop = (): void => until.abort();
     signal.addEventListener("abort", stop, { once: true });
@@ -283,6 +301,10 @@ export class ReadAhead {
 }
 
 const NEWLINE = Uint8Array.of(0x0a);
+
+function singleLine(ordinal: bigint, bytes: Uint8Array): PackedRecord {
+  return { bytes, first: ordinal, end: ordinal + 1n, ends: Uint32Array.of(bytes.length) };
+}
 
 /** The log record alone; where it can't even be cut out, the request that it is in, so that nothing is lost. */
 export function quarantineEntry(

@@ -1,6 +1,6 @@
 /** Everything around a Delivery, in memory and on a virtual clock, for its tests. */
 import type { Random } from "../clock.ts";
-import type { Compression } from "../delivery/compress.ts";
+import { type Compression, compressNow } from "../delivery/compress.ts";
 import { Delivery, type Sink } from "../delivery/delivery.ts";
 import type { DeliveryLimits } from "../delivery/delivery-limits.ts";
 import type { Oversize } from "../delivery/oversize.ts";
@@ -59,6 +59,8 @@ export function createRig(sink: (clock: VirtualClock) => Sink, options: RigOptio
     extractRecord: options.extractRecord ?? extractLine,
     pacer,
     compression: options.compression ?? "none",
+    // At once: another thread does not follow the virtual clock.
+    compress: async (codec, bytes) => compressNow(codec, bytes),
     oversize: options.oversize ?? "split",
     clock,
     random: options.random ?? (() => 0.5),

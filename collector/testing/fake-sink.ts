@@ -1,5 +1,6 @@
-/** A Firehose in memory that does what a test tells it, and remembers what it took. */
+/** A Firehose in memory that does what a test tells it, and remembers what it took, unpacked. */
 import type { Clock } from "../clock.ts";
+import { decompressNow } from "../delivery/compress.ts";
 import type { Sink } from "../delivery/delivery.ts";
 import type { RecordAnswer } from "../delivery/outcome.ts";
 
@@ -19,7 +20,9 @@ export type Behaviour =
 export interface SeenCall {
   readonly index: number;
   readonly atMs: number;
+  /** Unpacked. */
   readonly records: readonly string[];
+  /** As they came. */
   readonly bytes: number;
 }
 
@@ -54,7 +57,7 @@ export class FakeSink implements Sink {
   }
 
   async put(records: readonly Uint8Array[], signal: AbortSignal): Promise<readonly RecordAnswer[]> {
-    const texts = records.map((record) => new TextDecoder().decode(record));
+    const texts = records.map((record) => new TextDecoder().decode(unpacked(record)));
     const bytes = records.reduce((sum, record) => sum + record.length, 0);
     const index = this.calls;
     const behaviour = this.#behave({ index, atMs: this.#clock.monotonicMs(), records: texts, bytes });
@@ -90,4 +93,11 @@ export class FakeSink implements Sink {
         return behaviour.answers;
     }
   }
+}
+
+/** By the magic numbers of RFC 1952 and RFC 8878; no line of text begins with either. */
+function unpacked(record: Uint8Array): Uint8Array {
+  if (record[0] === 0x1f && record[1] === 0x8b) return decompressNow("gzip", record);
+  if (record[0] === 0x28 && record[1] === 0xb5) return decompressNow("zstd", record);
+  return record;
 }

@@ -4,6 +4,7 @@
  */
 import { assert } from "../errors.ts";
 import type { Commit, Counts, Damage, JournalReader, QuarantineEntry, RouteLedger } from "../journal/port.ts";
+import type { Lines } from "../otlp/transcode.ts";
 
 const NEWLINE = 0x0a;
 
@@ -167,28 +168,36 @@ export class LineTranscoder {
   #used = 0;
   /** Lines that contain this can't be transcoded. */
   poison: string | undefined;
-  /** Gives no more lines than this at a time. */
+  /** Lines that contain this are filtered out. */
+  filtered: string | undefined;
+  /** Looks at no more log records than this at a time. */
   linesMax = Number.POSITIVE_INFINITY;
 
-  transcode(
-    request: Uint8Array,
-    _first: bigint,
-    from: number,
-    upTo: number,
-  ): { bytes: Uint8Array; ends: Uint32Array; count: number } {
+  transcode(request: Uint8Array, _first: bigint, from: number, upTo: number): Lines {
     const to = Math.min(upTo, from + this.linesMax);
-    const ends = new Uint32Array(to - from);
+    const ends: number[] = [];
+    const indexes: number[] = [];
     this.#buffer.fill(0x23, 0, this.#used);
     let bytes = 0;
     for (let index = from; index < to; index++) {
       const line = extractLine(request, index);
-      if (this.poison !== undefined && new TextDecoder().decode(line).includes(this.poison)) throw new Error("poison");
+      const text = new TextDecoder().decode(line);
+      if (this.poison !== undefined && text.includes(this.poison)) throw new Error("poison");
+      if (this.filtered !== undefined && text.includes(this.filtered)) continue;
       this.#buffer.set(line, bytes);
       bytes += line.length;
-      ends[index - from] = bytes;
+      ends.push(bytes);
+      indexes.push(index);
     }
     this.#used = bytes;
-    return { bytes: this.#buffer.subarray(0, bytes), ends, count: to - from };
+    return {
+      bytes: this.#buffer.subarray(0, bytes),
+      ends: Uint32Array.from(ends),
+      count: ends.length,
+      indexes: Uint32Array.from(indexes),
+      from,
+      to,
+    };
   }
 }
 
