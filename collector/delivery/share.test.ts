@@ -72,7 +72,7 @@ test("every replica computes the same division to the last bit, in whatever orde
 
 test("a replica alone has the whole quota", () => {
   const shares = new Shares({ replica: "a" });
-  const alone = { share: 1, replicas: 1, isCoordinated: true };
+  const alone = { share: 1, replicas: 1, isCoordinated: true, streamBytesPerSecond: undefined };
   expect(shares.divide({ wantsBytesPerSecond: 5, weight: 1 }, 1_000, 0)).toEqual(alone);
   expect(shares.divide({ wantsBytesPerSecond: 5, weight: 1 }, 1_000, 0, 0)).toEqual(alone);
 });
@@ -83,8 +83,18 @@ test("a silent replica keeps its part until its lease is over, and then the othe
   shares.hear(claim("b", 9_000), 0);
   shares.hear(claim("c", 9_000), 0);
   shares.hear(claim("c", 9_000), 3_000);
-  expect(shares.divide(own, 900, LEASE_MS_DEFAULT - 1)).toEqual({ share: 1 / 3, replicas: 3, isCoordinated: true });
-  expect(shares.divide(own, 900, LEASE_MS_DEFAULT)).toEqual({ share: 1 / 2, replicas: 2, isCoordinated: true });
+  expect(shares.divide(own, 900, LEASE_MS_DEFAULT - 1)).toEqual({
+    share: 1 / 3,
+    replicas: 3,
+    isCoordinated: true,
+    streamBytesPerSecond: undefined,
+  });
+  expect(shares.divide(own, 900, LEASE_MS_DEFAULT)).toEqual({
+    share: 1 / 2,
+    replicas: 2,
+    isCoordinated: true,
+    streamBytesPerSecond: undefined,
+  });
 });
 
 test("a replica that says good-bye leaves its part at once", () => {
@@ -101,7 +111,7 @@ test("who hears nobody goes on with the count last known, and says that nobody c
   shares.hear(claim("b", 9_000), 0);
   shares.hear(claim("c", 9_000), 0);
   expect(shares.divide(own, 900, 1).replicas).toBe(3);
-  const lost = { share: 1 / 3, replicas: 3, isCoordinated: false };
+  const lost = { share: 1 / 3, replicas: 3, isCoordinated: false, streamBytesPerSecond: undefined };
   expect(shares.divide(own, 900, 60_000)).toEqual(lost);
   expect(shares.divide(own, 900, 60_000, 2)).toEqual(lost);
 });
@@ -113,7 +123,12 @@ test("a network that is cut silences the others one by one, and their number is 
   shares.hear(claim("c", 9_000), 900);
   shares.divide(own, 900, 1_000);
   expect(shares.divide(own, 900, LEASE_MS_DEFAULT).replicas).toBe(2);
-  expect(shares.divide(own, 900, LEASE_MS_DEFAULT + 900)).toEqual({ share: 1 / 3, replicas: 3, isCoordinated: false });
+  expect(shares.divide(own, 900, LEASE_MS_DEFAULT + 900)).toEqual({
+    share: 1 / 3,
+    replicas: 3,
+    isCoordinated: false,
+    streamBytesPerSecond: undefined,
+  });
 });
 
 test("who hears nobody because nobody else is listed any more has it all", () => {
@@ -121,13 +136,27 @@ test("who hears nobody because nobody else is listed any more has it all", () =>
   const own = { wantsBytesPerSecond: 1, weight: 1 };
   shares.hear(claim("b", 9_000), 0);
   shares.divide(own, 900, 1);
-  expect(shares.divide(own, 900, 60_000, 0)).toEqual({ share: 1, replicas: 1, isCoordinated: true });
+  expect(shares.divide(own, 900, 60_000, 0)).toEqual({
+    share: 1,
+    replicas: 1,
+    isCoordinated: true,
+    streamBytesPerSecond: undefined,
+  });
 });
 
 test("a replica that starts among others listed takes no more than one part of them before it has heard any", () => {
   const shares = new Shares({ replica: "a" });
   const division = shares.divide({ wantsBytesPerSecond: 1e9, weight: 1 }, 900, 0, 3);
-  expect(division).toEqual({ share: 1 / 4, replicas: 4, isCoordinated: false });
+  expect(division).toEqual({ share: 1 / 4, replicas: 4, isCoordinated: false, streamBytesPerSecond: undefined });
+});
+
+test("what the replicas say that the stream takes is averaged over those who can tell", () => {
+  const shares = new Shares({ replica: "a" });
+  shares.hear({ ...claim("b", 9_000), streamBytesPerSecond: 600 }, 0);
+  shares.hear(claim("c", 9_000), 0);
+  const own = { wantsBytesPerSecond: 9_000, weight: 1 };
+  expect(shares.divide(own, 900, 1).streamBytesPerSecond).toBe(600);
+  expect(shares.divide({ ...own, streamBytesPerSecond: 800 }, 900, 1).streamBytesPerSecond).toBe(700);
 });
 
 test("its own claim, come back over a third, is not counted twice", () => {

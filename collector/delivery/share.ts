@@ -25,6 +25,8 @@ export interface Claim {
   readonly wantsBytesPerSecond: number;
   /** How much it counts beside the others; 1 where nobody has said anything else. */
   readonly weight: number;
+  /** What the whole stream takes, by what this replica is answered; left out while its pacer is not what limits it. */
+  readonly streamBytesPerSecond?: number | undefined;
 }
 
 /** A replica's part of the quota. */
@@ -35,6 +37,8 @@ export interface Division {
   readonly replicas: number;
   /** False when others should be there and none is heard: then nobody knows what they take. */
   readonly isCoordinated: boolean;
+  /** The mean of what the replicas say that the whole stream takes; undefined where none says so. */
+  readonly streamBytesPerSecond: number | undefined;
 }
 
 /** Three exchanges of a second missed, and the fourth not waited for. */
@@ -110,11 +114,17 @@ export class Shares {
     if (claims.length === 1 && listed !== 0) {
       if (this.#known.replicas === 1 && listed !== undefined) this.#known = { replicas: 1 + listed, seenMs: nowMs };
       const { replicas } = this.#known;
-      if (replicas > 1) return { share: 1 / replicas, replicas, isCoordinated: false };
+      const streamBytesPerSecond = meanOf(claims);
+      if (replicas > 1) return { share: 1 / replicas, replicas, isCoordinated: false, streamBytesPerSecond };
     }
     this.#count(claims.length, nowMs);
     const part = divide(capacity, claims).get(this.#replica) ?? 0;
-    return { share: Math.min(1, part / capacity), replicas: claims.length, isCoordinated: true };
+    return {
+      share: Math.min(1, part / capacity),
+      replicas: claims.length,
+      isCoordinated: true,
+      streamBytesPerSecond: meanOf(claims),
+    };
   }
 
   /** A cut network silences the others one by one: a lower count is believed only when it has lasted. */
@@ -122,4 +132,9 @@ export class Shares {
     const isOver = nowMs - this.#known.seenMs > this.#leaseMs;
     if (replicas >= this.#known.replicas || isOver) this.#known = { replicas, seenMs: nowMs };
   }
+}
+
+function meanOf(claims: readonly Claim[]): number | undefined {
+  const told = claims.flatMap(({ streamBytesPerSecond }) => streamBytesPerSecond ?? []);
+  return told.length === 0 ? undefined : told.reduce((sum, value) => sum + value, 0) / told.length;
 }
