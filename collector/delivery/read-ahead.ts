@@ -218,6 +218,7 @@ export class ReadAhead {
       const pressed = await pressRecord(line, compression, compress);
       bytes = pressed.bytes.length;
       if (bytes <= recordBytesMax) {
+        await this.#press?.handedOver;
         await this.#add(pressed, signal);
         return;
       }
