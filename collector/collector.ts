@@ -2,7 +2,8 @@
  * The composition root: what a collector is made of, in the order in which it is built. It stops in reverse.
  *
  *    built      because                                    stopped    because
- *    journal    all others stand on it                     4th        what the others settled must reach the disk
+ *    journal    all others stand on it                     5th        what the others settled must reach the disk
+ *    peers      routes begin with no more than their part  4th        their part is free when they send no more
  *    routes     what a crash left open goes first          3rd        calls in flight get their answers settled
  *    admin      a slow start can be watched                2nd        a slow stop can be watched until here
  *    ingest     last: what it takes can be kept            1st        nothing new comes in while the rest stops
@@ -12,6 +13,9 @@ import { startAdminServer } from "./admin/server.ts";
 import { type CollectorStatus, forecastDrainSeconds, type RouteStatus, toLedger } from "./admin/status.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Config } from "./config.ts";
+import { peerService } from "./delivery/peer-protocol.ts";
+import { GrpcPeerTransport, listedAddresses, serviceAddresses } from "./delivery/peer-transport.ts";
+import { Peers } from "./delivery/peers.ts";
 import type { Route } from "./delivery/route.ts";
 import { Routes } from "./delivery/routes.ts";
 import { type AssertionError, CollectorError } from "./errors.ts";
@@ -41,6 +45,7 @@ export interface Collector {
 /** Starts all parts, or none: rejects with CollectorError when one can't be started. */
 export async function startCollector(config: Config, environment: CollectorEnvironment): Promise<Collector> {
   const { log } = environment;
+  const { service, addresses } = config.peers;
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const step of stops.splice(0).reverse()) await step();
@@ -49,13 +54,24 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     const journal = await Journal.open({ ...config.journal, ...environment });
     stops.push(() => journal.close());
 
-    const routes = new Routes({ ...environment, journal, stopMsMax: config.shutdown.drainMsMax / 2 });
+    const peers = new Peers({
+      ...config.peers,
+      ...environment,
+      collectorId: journal.collectorId,
+      addresses: service === undefined ? listedAddresses(addresses) : serviceAddresses(service),
+      transport: new GrpcPeerTransport(),
+    });
+    await peers.start();
+    stops.push(() => peers.stop());
+
+    const routes = new Routes({ ...environment, journal, peers, stopMsMax: config.shutdown.drainMsMax / 2 });
     await routes.apply(config.routes, config.journal.forgetRoutes);
     stops.push(() => routes.stop());
 
     const status = (): CollectorStatus => ({
       ingest: ingest.snapshot(),
       journal: journal.status(),
+      peers: peers.status(),
       routes: routes.all.map((route) => describeRoute(route, journal)),
     });
 
@@ -65,6 +81,8 @@ export async function startCollector(config: Config, environment: CollectorEnvir
       appender: journal,
       scanLimits: { ...config.ingest, recordsMax: config.ingest.recordsPerRequestMax },
       admissionLimits: { ...ADMISSION_LIMITS_DEFAULT, ...config.ingest },
+      // Who has no peers hears none: a stranger could claim its part.
+      services: service === undefined && addresses.length === 0 ? [] : [peerService((figures) => peers.hear(figures))],
     });
     const admin = startAdminServer(config.admin.address, status);
     stops.push(() => admin.stop());
@@ -75,7 +93,7 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     log.info({ ingest: config.ingest.address, admin: config.admin.address, streams }, "taking logs");
     const reload = async (changed: Config): Promise<void> => {
       await routes.apply(changed.routes, changed.journal.forgetRoutes);
-      const fixed = (["ingest", "journal", "admin", "log", "shutdown"] as const).filter(
+      const fixed = (["ingest", "journal", "peers", "admin", "log", "shutdown"] as const).filter(
         (section) =>
           !isDeepStrictEqual({ ...changed[section], forgetRoutes: 0 }, { ...config[section], forgetRoutes: 0 }),
       );
@@ -89,9 +107,10 @@ export async function startCollector(config: Config, environment: CollectorEnvir
   }
 }
 
-function describeRoute({ config, ledger, quota, status }: Route, journal: Journal): RouteStatus {
+function describeRoute({ config, ledger, status, pace: paceOf }: Route, journal: Journal): RouteStatus {
   const accounts = toLedger(journal.head, ledger);
   const delivery = status();
+  const pace = paceOf();
   return {
     route: config.name,
     stream: config.stream,
@@ -99,8 +118,9 @@ function describeRoute({ config, ledger, quota, status }: Route, journal: Journa
     pinnedBytes: journal.bytesFrom(ledger.cursor),
     ledger: accounts,
     delivery,
-    quota,
-    drainSeconds: forecastDrainSeconds(accounts.waiting, delivery.delivered, quota.bytesPerSecond),
+    quota: pace.ceiling.quota,
+    pace,
+    drainSeconds: forecastDrainSeconds(accounts.waiting, delivery.delivered, pace.bytesPerSecond),
   };
 }
 

@@ -23,9 +23,9 @@ test("a stream's name is all that is needed", () => {
   expect(config.routes[0]).toMatchObject({
     name: "default",
     stream: "logs",
-    bytesPerSecond: 1_048_576,
     recordId: false,
   });
+  expect(config.routes[0]?.bytesPerSecond).toBeUndefined();
   expect(config.ingest.address).toBe("0.0.0.0:4317");
   expect(config.routes[0]?.region).toBeUndefined();
 });
@@ -74,6 +74,18 @@ test("limits that contradict each other are told", () => {
   const message = problemsOf(() => loadConfig(undefined, environment));
   expect(message).toContain("ingest.requestBytesMax must not exceed ingest.inFlightBytesMax");
   expect(message).toContain("journal.bytesMax must hold two segments");
+});
+
+test("replicas are found by a service's name or by a list, and not by both", () => {
+  const listed = loadConfig(undefined, { ...MINIMAL, STANDPIPE_PEERS_ADDRESSES: "a:4317, [::1]:4317" });
+  expect(listed.peers.addresses).toEqual(["a:4317", "[::1]:4317"]);
+  const text = "peers: { service: 'peers:4317', addresses: ['b:4317'], intervalMs: 2000 }\n";
+  const message = problemsOf(() => loadConfig(file(text), MINIMAL));
+  expect(message).toContain("peers.service and peers.addresses exclude each other");
+  expect(message).toContain("peers.leaseMs must be twice peers.intervalMs at least");
+  expect(problemsOf(() => loadConfig(file("peers: { addresses: [b] }\n"), MINIMAL))).toContain(
+    "peers.addresses.0 must be host:port",
+  );
 });
 
 test("the result can't be changed", () => {

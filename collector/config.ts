@@ -6,45 +6,22 @@
  */
 import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
+import {
+  anyBytes,
+  anyInteger,
+  bytes,
+  GIB,
+  hostAndPort,
+  integer,
+  KIB,
+  MIB,
+  names,
+  nearest,
+  url,
+  yesOrNo,
+} from "./config-values.ts";
 import { CollectorError } from "./errors.ts";
-import { FIREHOSE_DEAGGREGATED_LINES_MAX, FIREHOSE_QUOTA_DEFAULT, FIREHOSE_RECORD_BYTES_MAX } from "./limits.ts";
-
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const GIB = 1024 * MIB;
-const UNITS: Readonly<Record<string, number>> = { "": 1, B: 1, KiB: KIB, MiB: MIB, GiB: GIB, TiB: 1024 * GIB };
-
-/** A number of bytes: an integer, or a text such as 512MiB. */
-function bytes(min: number, max: number, fallback: number) {
-  return z
-    .union([z.number(), z.string()])
-    .transform((value, context) => {
-      const [, digits, unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*$/.exec(String(value)) ?? [];
-      const factor = UNITS[unit];
-      const size = digits === undefined || factor === undefined ? Number.NaN : Number(digits) * factor;
-      if (Number.isSafeInteger(size) && size >= min && size <= max) return size;
-      context.addIssue({
-        code: "custom",
-        message: `must be ${describeBytes(min)} to ${describeBytes(max)}, as 1048576 or 1MiB`,
-      });
-      return z.NEVER;
-    })
-    .default(fallback);
-}
-
-function integer(min: number, max: number, fallback: number) {
-  const message = `must be a whole number from ${min} to ${max}`;
-  return z.coerce.number({ error: message }).int(message).min(min, message).max(max, message).default(fallback);
-}
-
-const yesOrNo = z.union([
-  z.boolean(),
-  z.enum(["true", "false"], "must be true or false").transform((text) => text === "true"),
-]);
-
-const hostAndPort = z
-  .string()
-  .regex(/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/, "must be host:port, for example 0.0.0.0:4317");
+import { FIREHOSE_DEAGGREGATED_LINES_MAX, FIREHOSE_RECORD_BYTES_MAX } from "./limits.ts";
 
 const ingest = z.strictObject({
   address: hostAndPort
@@ -79,11 +56,7 @@ const journal = z.strictObject({
     .default("zstd")
     .describe("How entries are kept on disk."),
   compressionLevel: integer(-20, 19, 1).describe("zstd's scale: negative costs less CPU, higher less disk."),
-  forgetRoutes: z
-    .union(
-      [z.array(z.string()), z.string().transform((text) => text.split(",").map((name) => name.trim()))],
-      "must be a list of names",
-    )
+  forgetRoutes: names
     .default([])
     .describe("Routes that are gone for good: their cursors are deleted, and no longer hold on to logs."),
   quarantineBytesMax: bytes(MIB, 1024 * GIB, GIB).describe(
@@ -102,17 +75,15 @@ const firehose = z.strictObject({
     .optional()
     .describe("Name of the delivery stream (Direct PUT)."),
   region: z.string().min(1).optional().describe("AWS region; from AWS_REGION or the profile where it is not given."),
-  endpoint: z
-    .url("must be a URL, for example http://127.0.0.1:4573")
+  endpoint: url.optional().describe("Another endpoint than the region's own."),
+  bytesPerSecond: anyBytes(KIB, 10 * GIB)
     .optional()
-    .describe("Another endpoint than the region's own."),
-  bytesPerSecond: bytes(KIB, 10 * GIB, FIREHOSE_QUOTA_DEFAULT.bytesPerSecond).describe(
-    "The stream's quota, or this replica's part of it.",
-  ),
-  recordsPerSecond: integer(1, 100_000_000, FIREHOSE_QUOTA_DEFAULT.recordsPerSecond).describe(
-    "The same, in Firehose records.",
-  ),
-  requestsPerSecond: integer(1, 1_000_000, FIREHOSE_QUOTA_DEFAULT.requestsPerSecond).describe("The same, in calls."),
+    .describe("The stream's quota, for all replicas together. Found where it is not given: see ARCHITECTURE.md."),
+  recordsPerSecond: anyInteger(1, 100_000_000).optional().describe("The same, in Firehose records."),
+  requestsPerSecond: anyInteger(1, 1_000_000).optional().describe("The same, in calls."),
+  quotaPollMs: integer(1_000, 3_600_000, 60_000).describe("How often CloudWatch is asked for the stream's limits."),
+  cloudwatchEndpoint: url.optional().describe("Another CloudWatch than the region's own."),
+  serviceQuotasEndpoint: url.optional().describe("Another endpoint of Service Quotas than the region's own."),
   requestTimeoutMs: integer(100, 600_000, 30_000).describe(
     "How long a call may take. Giving up on one that was taken doubles its records.",
   ),
@@ -139,6 +110,19 @@ const firehose = z.strictObject({
     .describe("Write <collector id>/<ordinal> into each line, to prove or remove duplicates."),
 });
 
+/** Replicas that deliver to the same streams divide their quotas: see delivery/peers.ts. */
+const peers = z.strictObject({
+  service: hostAndPort
+    .optional()
+    .describe("name:port of the headless Service, whose name stands for all replicas; the port is that of ingest."),
+  addresses: names
+    .pipe(z.array(hostAndPort))
+    .default([])
+    .describe("host:port of ingest of every replica, instead of a service; this one may be among them."),
+  intervalMs: integer(100, 60_000, 1_000).describe("How often each tells the others what it wants."),
+  leaseMs: integer(200, 60_000, 3_500).describe("How long the part of one that falls silent is kept for it."),
+});
+
 const admin = z.strictObject({
   address: hostAndPort.default("127.0.0.1:4319").describe("Where status and health are shown, over HTTP."),
 });
@@ -162,13 +146,14 @@ const route = z.strictObject({
   ...firehose.shape,
 });
 
-const SECTIONS = { ingest, journal, firehose, admin, log, shutdown };
+const SECTIONS = { ingest, journal, firehose, peers, admin, log, shutdown };
 
 /** Sections may be left out: what is needed of them is said below. */
 const schema = z.strictObject({
   ingest: ingest.prefault({}),
   journal: journal.prefault({}),
   firehose: firehose.prefault({}),
+  peers: peers.prefault({}),
   admin: admin.prefault({}),
   log: log.prefault({}),
   shutdown: shutdown.prefault({}),
@@ -255,7 +240,7 @@ function readFile(file: { path: string; text: string } | undefined, problems: st
 }
 
 /** What must hold between limits, whatever each is alone. */
-function brokenRelations({ ingest, journal, firehose, routes }: z.output<typeof schema>): string[] {
+function brokenRelations({ ingest, journal, firehose, peers, routes }: z.output<typeof schema>): string[] {
   const relations: [boolean, string][] = [
     [
       ingest.requestBytesMax <= ingest.inFlightBytesMax,
@@ -273,6 +258,11 @@ function brokenRelations({ ingest, journal, firehose, routes }: z.output<typeof 
       journal.segmentBytesMax * 2 <= journal.bytesMax,
       "journal.bytesMax must hold two segments (journal.segmentBytesMax)",
     ],
+    [
+      peers.service === undefined || peers.addresses.length === 0,
+      "peers.service and peers.addresses exclude each other",
+    ],
+    [peers.intervalMs * 2 <= peers.leaseMs, "peers.leaseMs must be twice peers.intervalMs at least"],
     ...brokenRouteRelations("firehose", routes === undefined ? firehose : undefined),
     ...(routes ?? []).flatMap((each, index) => brokenRouteRelations(`routes.${index}`, each)),
     ...(routes ?? []).map(({ name }, index): [boolean, string] => [
@@ -288,7 +278,7 @@ function brokenRouteRelations(path: string, route: z.output<typeof firehose> | u
   return [
     [route.stream !== undefined, `${path}.stream is needed: the name of the Firehose delivery stream`],
     [
-      route.requestsPerSecond <= route.recordsPerSecond,
+      (route.requestsPerSecond ?? 0) <= (route.recordsPerSecond ?? Number.POSITIVE_INFINITY),
       `${path}.requestsPerSecond must not exceed ${path}.recordsPerSecond`,
     ],
   ];
@@ -336,32 +326,4 @@ export function configKeys(): ConfigKey[] {
 function fallbackOf(type: z.ZodType): unknown {
   const parsed = type.safeParse(undefined);
   return parsed.success ? parsed.data : undefined;
-}
-
-/** The largest unit that says it exactly. */
-export function describeBytes(size: number): string {
-  const unit = Object.entries(UNITS).findLast(([name, factor]) => name !== "" && size >= factor && size % factor === 0);
-  return unit === undefined || unit[0] === "B" ? `${size}` : `${size / unit[1]}${unit[0]}`;
-}
-
-/** ": did you mean x?" where something is near enough. */
-function nearest(word: string, candidates: readonly string[]): string {
-  const plain = (text: string): string => text.toLowerCase().replace(/[^a-z]/g, "");
-  const best = candidates
-    .map((candidate) => ({ candidate, distance: editDistance(plain(word), plain(candidate)) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  return best !== undefined && best.distance <= Math.max(2, word.length / 4) ? `: did you mean ${best.candidate}?` : "";
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1];
-    for (const [j, other] of [...b].entries()) {
-      const change = (row[j] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

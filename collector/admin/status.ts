@@ -3,7 +3,9 @@
  * and when is the backlog gone? Pure: values in, values out.
  */
 import type { DeliveryStatus } from "../delivery/delivery.ts";
+import type { PaceStatus } from "../delivery/pace.ts";
 import type { Quota } from "../delivery/pacer.ts";
+import type { PeersStatus } from "../delivery/peers.ts";
 import type { IngestSnapshot } from "../ingest/server.ts";
 import type { JournalStatus } from "../journal/options.ts";
 import type { RouteLedger } from "../journal/port.ts";
@@ -25,7 +27,10 @@ export interface RouteStatus {
   readonly pinnedBytes: number;
   readonly ledger: Ledger;
   readonly delivery: DeliveryStatus;
+  /** What the stream takes, for all replicas together. */
   readonly quota: Quota;
+  /** How fast this replica may send, and why. */
+  readonly pace: PaceStatus;
   /** Seconds until nothing waits, if nothing more came; undefined until something was delivered in this run. */
   readonly drainSeconds: number | undefined;
 }
@@ -33,6 +38,7 @@ export interface RouteStatus {
 export interface CollectorStatus {
   readonly ingest: IngestSnapshot;
   readonly journal: JournalStatus;
+  readonly peers: PeersStatus;
   readonly routes: readonly RouteStatus[];
 }
 

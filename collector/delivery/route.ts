@@ -7,7 +7,8 @@ import { extractRecord } from "../otlp/edit.ts";
 import { Transcoder } from "../otlp/transcode.ts";
 import { Delivery, type DeliveryStatus } from "./delivery.ts";
 import { FirehoseSink } from "./firehose.ts";
-import { Pacer, type Quota } from "./pacer.ts";
+import { Pace, type PaceStatus } from "./pace.ts";
+import type { Peers } from "./peers.ts";
 
 /** Lines that are made in one go: bounds memory where a large resource stands on many small log records. */
 const TRANSCODED_BYTES_MAX = 4 * 1024 * 1024;
@@ -19,6 +20,8 @@ export interface RouteOptions {
   readonly config: RouteConfig;
   readonly journal: JournalReader;
   readonly ledger: RouteLedger;
+  /** With whom the stream's quota is divided. */
+  readonly peers: Peers;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -27,11 +30,11 @@ export interface RouteOptions {
 export interface Route {
   readonly config: RouteConfig;
   readonly ledger: RouteLedger;
-  /** What the pacer holds to. */
-  readonly quota: Quota;
   status(): DeliveryStatus;
+  /** How fast it may send, and why. */
+  pace(): PaceStatus;
   /** Takes other rates from now on, without stopping. */
-  setQuota(config: RouteConfig): void;
+  setRates(config: RouteConfig): void;
   /** Settles what is under way within `stopMsMax`, and ends. */
   stop(stopMsMax: number): Promise<void>;
 }
@@ -47,11 +50,11 @@ export function startRoute(options: RouteOptions): Route {
     ...(config.region === undefined ? {} : { region: config.region }),
     ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
   });
-  const pacer = new Pacer({ clock, quota: quotaOf(config) });
+  const pace = new Pace(options);
   const delivery = new Delivery({
     ...options,
     sink,
-    pacer,
+    pacer: pace.pacer,
     transcoder: new Transcoder({
       bytesMax: TRANSCODED_BYTES_MAX,
       ...(config.recordId ? { collectorId: journal.collectorId } : {}),
@@ -66,27 +69,23 @@ export function startRoute(options: RouteOptions): Route {
       linesPerRecordMax: config.linesPerRecordMax,
     },
   });
+  pace.start(() => delivery.status().delivered.bytes);
   delivery.start();
   return {
     get config() {
       return config;
     },
     ledger,
-    get quota() {
-      return pacer.quota;
-    },
     status: () => delivery.status(),
-    setQuota: (changed) => {
+    pace: () => pace.status(),
+    setRates: (changed) => {
       config = changed;
-      pacer.setQuota(quotaOf(changed));
+      pace.configure(changed);
     },
     stop: async (stopMsMax) => {
       await Promise.race([delivery.stop(stopMsMax), clock.sleep(stopMsMax + CURSOR_WRITE_MS_MAX)]);
+      await pace.stop();
       sink.close();
     },
   };
-}
-
-function quotaOf({ bytesPerSecond, recordsPerSecond, requestsPerSecond }: RouteConfig): Quota {
-  return { bytesPerSecond, recordsPerSecond, requestsPerSecond };
 }

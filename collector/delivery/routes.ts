@@ -80,8 +80,8 @@ export class Routes {
     const { log, stopMsMax } = this.#options;
     const onlyRates = isDeepStrictEqual(withoutRates(running.config), withoutRates(config));
     if (onlyRates) {
-      running.setQuota(config);
-      log.info({ route: config.name, quota: running.quota }, "the route has other rates");
+      running.setRates(config);
+      log.info({ route: config.name, ...running.pace().ceiling }, "the route has other rates");
       return;
     }
     await running.stop(stopMsMax);

@@ -122,7 +122,7 @@ test(
         "routes:\n  - { name: one, stream: one, bytesPerSecond: 3MiB }\n  - { name: two, stream: two, bytesPerSecond: fast }\n",
       );
       expect(collector.log).toContain("routes.1.bytesPerSecond must be");
-      expect((await route("one"))?.quota.bytesPerSecond).toBe(1_048_576);
+      expect((await route("one"))?.quota.bytesPerSecond).toBe(5 * 1_048_576);
 
       await configure(
         "routes:\n  - { name: one, stream: one, bytesPerSecond: 3MiB }\n  - { name: two, stream: two }\n",
