@@ -78,7 +78,9 @@ const firehose = z.strictObject({
   endpoint: url.optional().describe("Another endpoint than the region's own."),
   bytesPerSecond: anyBytes(KIB, 10 * GIB)
     .optional()
-    .describe("The stream's quota, for all replicas together. Found where it is not given: see ARCHITECTURE.md."),
+    .describe(
+      "The stream's quota, for all replicas together. Where it is not given: by CloudWatch, Service Quotas, or the region.",
+    ),
   recordsPerSecond: anyInteger(1, 100_000_000).optional().describe("The same, in Firehose records."),
   requestsPerSecond: anyInteger(1, 1_000_000).optional().describe("The same, in calls."),
   quotaPollMs: integer(1_000, 3_600_000, 60_000).describe("How often CloudWatch is asked for the stream's limits."),
