@@ -69,7 +69,12 @@ export async function readTrace(
     }
   }
   const [process = ""] = text.split(" ", 1);
-  return { frames: [...wires.in.frames, ...wires.out.frames], syncs, ended: text.includes(`${process} +++ `) };
+  return { frames: [...wires.in.frames, ...wires.out.frames], syncs, ended: hasEnded(text, process) };
+}
+
+/** strace pads a process number to five places. */
+function hasEnded(text: string, process: string): boolean {
+  return new RegExp(`^${process} +\\+\\+\\+ `, "m").test(text);
 }
 
 function decode(hex: string): Buffer {
