@@ -7,7 +7,13 @@
  *   written into one buffer, to the same bytes. The SDK still signs it.
  * - the HTTP handler: Bun's own fetch, which reuses connections, instead of node:http.
  */
-import { FirehoseClient, type FirehoseClientConfig, PutRecordBatchCommand } from "@aws-sdk/client-firehose";
+import {
+  type DeliveryStreamDescription,
+  DescribeDeliveryStreamCommand,
+  FirehoseClient,
+  type FirehoseClientConfig,
+  PutRecordBatchCommand,
+} from "@aws-sdk/client-firehose";
 import type { Clock } from "../clock.ts";
 import type { Sink } from "./delivery.ts";
 import { type RecordAnswer, wantsFreshCredentials } from "./outcome.ts";
@@ -72,6 +78,12 @@ export class FirehoseSink implements Sink {
       answered.abort();
       signal.removeEventListener("abort", abort);
     }
+  }
+
+  /** How the stream is set up. Rejects with the SDK's error as it is. */
+  async describe(abortSignal: AbortSignal): Promise<DeliveryStreamDescription | undefined> {
+    const command = new DescribeDeliveryStreamCommand({ DeliveryStreamName: this.#streamName });
+    return (await this.#client.send(command, { abortSignal })).DeliveryStreamDescription;
   }
 
   /** Closes what the client holds. */

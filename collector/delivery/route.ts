@@ -6,6 +6,7 @@ import type { Log } from "../log.ts";
 import { extractRecord } from "../otlp/edit.ts";
 import { Transcoder } from "../otlp/transcode.ts";
 import { Delivery, type DeliveryStatus } from "./delivery.ts";
+import { StreamCheck } from "./describe.ts";
 import { FirehoseSink } from "./firehose.ts";
 import { Pace, type PaceStatus } from "./pace.ts";
 import type { Peers } from "./peers.ts";
@@ -71,6 +72,14 @@ export function startRoute(options: RouteOptions): Route {
   });
   pace.start(() => delivery.status().delivered.bytes);
   delivery.start();
+  const stopped = new AbortController();
+  const check = new StreamCheck({
+    ...options,
+    settings: config,
+    describe: (signal) => sink.describe(signal),
+    log: options.log.child({ route: ledger.route }),
+  });
+  const checked = check.run(stopped.signal);
   return {
     get config() {
       return config;
@@ -83,8 +92,10 @@ export function startRoute(options: RouteOptions): Route {
       pace.configure(changed);
     },
     stop: async (stopMsMax) => {
+      stopped.abort();
       await Promise.race([delivery.stop(stopMsMax), clock.sleep(stopMsMax + CURSOR_WRITE_MS_MAX)]);
       await pace.stop();
+      await checked;
       sink.close();
     },
   };
