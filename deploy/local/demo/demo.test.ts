@@ -27,6 +27,22 @@ test("the demo, on a smaller burst and a wider stream, loses nothing through the
   }
 }, 120_000);
 
+test("the same with gzip goes through a fraction of the quota, and the objects are read back from .gz", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "standpipe-demo-"));
+  try {
+    const small = ["--logs", "12000", "--seconds", "2", "--processes", "2", "--mib-per-second", "0.5", "--gzip"];
+    const { code, out, err } = await run(...small, "--out", folder);
+    expect(err).toBe("");
+    expect(out).toMatch(/sent +12,000\n +lost +0\n/);
+    const mebibytes = (name: string): number => Number(new RegExp(`${name} +([\\d.]+) MiB`).exec(out)?.[1]);
+    expect(mebibytes("billed")).toBeLessThan(mebibytes("lines") / 4);
+    expect([...new Bun.Glob("objects/**/*.jsonl.gz").scanSync(folder)].length).toBeGreaterThan(0);
+    expect(code).toBe(0);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}, 120_000);
+
 test("wrong arguments are one sentence and exit code 2", async () => {
   expect(await run("--logs", "many")).toEqual({
     code: 2,

@@ -205,6 +205,7 @@ async function play(
   let killing: Promise<void> | undefined;
   let isDown = false;
   let note = "the burst";
+  let acknowledgedSeconds: number | undefined;
   for (;;) {
     const status: Status | undefined = isDown ? undefined : await collector.status();
     const route = status?.routes[0];
@@ -238,6 +239,7 @@ async function play(
         view.say(`${seconds(elapsed())}  started again`);
       })();
     }
+    if (sum((report) => report.acknowledged) >= options.logs) acknowledgedSeconds ??= elapsed();
     if (sum((report) => (report.done ? 1 : 0)) === options.processes && route?.ledger.waiting === 0) break;
     const failed = applications.find(({ report }) => report.dropped > 0);
     if (failed !== undefined) throw new Error(`${failed.name} dropped ${failed.report.dropped} records`);
@@ -262,6 +264,7 @@ async function play(
     found,
     counters,
     drainedSeconds,
+    acknowledgedSeconds: acknowledgedSeconds ?? drainedSeconds,
     objects: stored.length,
     retries: sum((each) => each.retries),
     view,
@@ -274,6 +277,8 @@ function report(result: {
   found: Audit;
   counters: { acceptedBytes: number; billedBytes: number; throttledRecords: number };
   drainedSeconds: number;
+  /** When the last log was on disk. */
+  acknowledgedSeconds: number;
   objects: number;
   retries: number;
   view: ProgressView;
@@ -297,6 +302,7 @@ function report(result: {
     `                  ${count(sentTwice.count)} in calls to Firehose that were open${sentTwice.count === 0 ? "" : ` (ordinals ${sentTwice.firstOrdinal} to ${sentTwice.lastOrdinal}; at most ${count(openMax)})`}`,
     `                  ${count(found.acceptedTwice)} in exports whose answer was swallowed (at most ${count(retriedMax)})`,
     `  time to drain   ${seconds(drainedSeconds).trim()}; the quota allows ${seconds(bestSeconds).trim()} for these ${(counters.acceptedBytes / MIB).toFixed(1)} MiB (${(bestSeconds / drainedSeconds).toFixed(2)} of it used)`,
+    `                  ${seconds(drainedSeconds - result.acknowledgedSeconds).trim()} of it after the last log was acknowledged`,
     `  throttled       ${count(counters.throttledRecords)} Firehose records`,
     `  lines           ${(found.lineBytes / MIB).toFixed(1)} MiB, ${(found.lineBytes / MIB / drainedSeconds).toFixed(1)} MiB/s through a quota of ${options.mibPerSecond} MiB/s`,
     `  billed          ${(counters.billedBytes / MIB).toFixed(1)} MiB, each Firehose record rounded up to 5 KB`,
