@@ -118,7 +118,7 @@ function describeRoute({ config, ledger, status, pace: paceOf }: Route, journal:
     pinnedBytes: journal.bytesFrom(ledger.cursor),
     ledger: accounts,
     delivery,
-    quota: pace.ceiling.quota,
+    quota: pace.ceiling,
     pace,
     drainSeconds: forecastDrainSeconds(accounts.waiting, delivery.delivered, pace.bytesPerSecond),
   };

@@ -1,9 +1,9 @@
 /**
  * How fast one route may send, put together:
  *
- *   ceiling.ts (what the stream takes) ─┐
- *   peers.ts   (this replica's part)   ─┼─> rate ──> pacer.ts
- *   demand.ts  (what it wants) ─> peers ┘
+ *   ceiling.ts  (what the stream takes) ────────────┐
+ *   demand.ts   (what it wants) ─> peers.ts (part) ──┼─> rate.ts ──> pacer.ts
+ *   feedback.ts (what became of its calls) ──────────┘
  *
  * Decides nothing itself: it carries figures from one to the other.
  */
@@ -11,12 +11,13 @@ import type { Clock, Random } from "../clock.ts";
 import type { RouteConfig } from "../config.ts";
 import type { JournalReader, RouteLedger } from "../journal/port.ts";
 import type { Log } from "../log.ts";
-import { type Ceiling, CeilingFinder, type PartialQuota } from "./ceiling.ts";
+import { CeilingFinder, type CeilingSource, type PartialQuota } from "./ceiling.ts";
 import { Demand } from "./demand.ts";
+import { Feedback } from "./feedback.ts";
 import { Pacer } from "./pacer.ts";
 import type { Peers } from "./peers.ts";
 import { AwsQuotaSources } from "./quota-sources.ts";
-import type { Division } from "./share.ts";
+import { RateController, type RateStatus } from "./rate.ts";
 
 export interface PaceOptions {
   readonly config: RouteConfig;
@@ -28,19 +29,15 @@ export interface PaceOptions {
   readonly log: Log;
 }
 
-export interface PaceStatus {
-  /** What the stream takes, for all replicas together, and who said so. */
-  readonly ceiling: Ceiling;
-  /** This replica's part of it, 0 to 1, and among how many. */
-  readonly share: number;
-  readonly replicas: number;
-  /** False while others should be there and none is reached. */
-  readonly isCoordinated: boolean;
-  /** What the route holds itself to now. */
-  readonly bytesPerSecond: number;
-  /** What it would send if nothing held it back. */
+export interface PaceStatus extends RateStatus {
+  /** Who said what the stream takes. */
+  readonly source: CeilingSource;
+  /** What the route would send if nothing held it back. */
   readonly wantsBytesPerSecond: number;
+  /** Bytes that wait, as Firehose will count them; an estimate. */
   readonly backlogBytes: number;
+  /** How long the oldest log record has waited, as far as this process has seen. */
+  readonly backlogAgeMs: number;
 }
 
 export class Pace {
@@ -50,8 +47,9 @@ export class Pace {
   readonly #finder: CeilingFinder;
   readonly #demand = new Demand();
   readonly #finishedAtStart: bigint;
-  /** Told when the route joins: before anything is sent. */
-  #division: Division | undefined;
+  readonly #controller: RateController;
+  readonly #feedback: Feedback;
+  #epochs: Promise<void> = Promise.resolve();
   #deliveredBytes: () => number = () => 0;
   #leave: () => void = () => undefined;
 
@@ -68,9 +66,21 @@ export class Pace {
       clock,
       random,
       log: log.child({ route: config.name, stream: config.stream }),
-      onChange: () => this.#apply(),
+      onChange: ({ quota }) => {
+        this.#controller.setCeiling(quota);
+        this.#feedback.apply();
+      },
     });
-    this.pacer = new Pacer({ clock, quota: this.#finder.ceiling.quota });
+    const { quota } = this.#finder.ceiling;
+    this.#controller = new RateController({ ceiling: quota });
+    this.pacer = new Pacer({ clock, quota: this.#controller.quota });
+    const backlogAgeMs = (): number => this.#look().backlogAgeMs(clock.monotonicMs());
+    this.#feedback = new Feedback({ controller: this.#controller, pacer: this.pacer, clock, random, backlogAgeMs });
+  }
+
+  /** For `onOutcome` of the route's delivery. */
+  noteCall(outcome: Parameters<Feedback["noteCall"]>[0]): void {
+    this.#feedback.noteCall(outcome);
   }
 
   /** Begins to look for the ceiling, and to divide it with the others. `deliveredBytes` counts since this start. */
@@ -81,17 +91,21 @@ export class Pace {
       route: config.name,
       stream: config.region === undefined ? config.stream : `${config.region}/${config.stream}`,
       figures: () => {
-        this.#look();
-        const { wantsBytesPerSecond, backlogBytes } = this.#demand;
-        const { bytesPerSecond: hasBytesPerSecond } = this.pacer.quota;
-        const capacityBytesPerSecond = this.#finder.ceiling.quota.bytesPerSecond;
-        return { wantsBytesPerSecond, hasBytesPerSecond, backlogBytes, capacityBytesPerSecond };
+        const { wantsBytesPerSecond, backlogBytes } = this.#look();
+        return {
+          wantsBytesPerSecond,
+          hasBytesPerSecond: this.pacer.quota.bytesPerSecond,
+          backlogBytes,
+          streamBytesPerSecond: this.#controller.streamBytesPerSecond,
+          capacityBytesPerSecond: this.#controller.status().believedBytesPerSecond,
+        };
       },
       onDivision: (division) => {
-        this.#division = division;
-        this.#apply();
+        this.#controller.setShare(division);
+        this.#feedback.apply();
       },
     });
+    this.#epochs = this.#feedback.run();
     this.#finder.start();
   }
 
@@ -102,20 +116,23 @@ export class Pace {
 
   async stop(): Promise<void> {
     this.#leave();
-    await this.#finder.stop();
+    this.#feedback.stop();
+    await Promise.all([this.#finder.stop(), this.#epochs]);
     this.#sources.close();
   }
 
   status(): PaceStatus {
-    this.#look();
-    const { share = 1, replicas = 1, isCoordinated = true } = this.#division ?? {};
-    const { wantsBytesPerSecond, backlogBytes } = this.#demand;
-    const { bytesPerSecond } = this.pacer.quota;
-    const { ceiling } = this.#finder;
-    return { ceiling, share, replicas, isCoordinated, bytesPerSecond, wantsBytesPerSecond, backlogBytes };
+    const demand = this.#look();
+    return {
+      ...this.#controller.status(),
+      source: this.#finder.ceiling.source,
+      wantsBytesPerSecond: demand.wantsBytesPerSecond,
+      backlogBytes: demand.backlogBytes,
+      backlogAgeMs: demand.backlogAgeMs(this.#options.clock.monotonicMs()),
+    };
   }
 
-  #look(): void {
+  #look(): Demand {
     const { journal, ledger, clock } = this.#options;
     const finished = finishedIn(ledger);
     this.#demand.look({
@@ -125,21 +142,9 @@ export class Pace {
       finished: finished - this.#finishedAtStart,
       deliveredBytes: this.#deliveredBytes(),
     });
-  }
-
-  #apply(): void {
-    // Never nothing: who sends nothing does not see that there is more.
-    const share = Math.max(this.#division?.share ?? 1, SHARE_MIN);
-    const { bytesPerSecond, recordsPerSecond, requestsPerSecond } = this.#finder.ceiling.quota;
-    this.pacer.setQuota({
-      bytesPerSecond: bytesPerSecond * share,
-      recordsPerSecond: recordsPerSecond * share,
-      requestsPerSecond: requestsPerSecond * share,
-    });
+    return this.#demand;
   }
 }
-
-const SHARE_MIN = 0.001;
 
 function configuredIn({ bytesPerSecond, recordsPerSecond, requestsPerSecond }: RouteConfig): PartialQuota {
   return { bytesPerSecond, recordsPerSecond, requestsPerSecond };

@@ -11,7 +11,16 @@ const FIGURES: Figures = {
   collectorId: "abc",
   sequence: 1_764_000_000_000_123,
   leaseMs: 3_500,
-  routes: [{ route: "all", stream: "logs", wantsBytesPerSecond: 1.5e6, hasBytesPerSecond: 1e6, backlogBytes: 7e12 }],
+  routes: [
+    {
+      route: "all",
+      stream: "logs",
+      wantsBytesPerSecond: 1.5e6,
+      hasBytesPerSecond: 1e6,
+      backlogBytes: 7e12,
+      streamBytesPerSecond: 3e6,
+    },
+  ],
 };
 
 const never = new AbortController().signal;

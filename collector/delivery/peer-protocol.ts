@@ -80,6 +80,10 @@ export function decodeFigures(bytes: Buffer): Figures {
         wantsBytesPerSecond: checkRate(Number(route.wantsBytesPerSecond), "wants_bytes_per_second"),
         hasBytesPerSecond: checkRate(Number(route.hasBytesPerSecond), "has_bytes_per_second"),
         backlogBytes: Number(route.backlogBytes),
+        streamBytesPerSecond:
+          route._streamBytesPerSecond === undefined
+            ? undefined
+            : checkRate(Number(route.streamBytesPerSecond), "stream_bytes_per_second"),
       };
     }),
   };

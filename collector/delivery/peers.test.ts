@@ -50,6 +50,7 @@ class Replica {
         wantsBytesPerSecond: this.wants,
         hasBytesPerSecond: 0,
         backlogBytes: 0,
+        streamBytesPerSecond: undefined,
         capacityBytesPerSecond: QUOTA,
       }),
       onDivision: (division) => this.divisions.set(route, division),
@@ -278,7 +279,16 @@ test("a message that was overtaken changes nothing, and a restarted collector is
     collectorId: "x",
     sequence,
     leaseMs: LEASE_MS,
-    routes: [{ route: "all", stream: "logs", wantsBytesPerSecond, hasBytesPerSecond: 0, backlogBytes: 0 }],
+    routes: [
+      {
+        route: "all",
+        stream: "logs",
+        wantsBytesPerSecond,
+        hasBytesPerSecond: 0,
+        backlogBytes: 0,
+        streamBytesPerSecond: undefined,
+      },
+    ],
   });
   peers.hear(figures(7, 0.2 * QUOTA));
   await net.clock.advance(1_000);

@@ -19,7 +19,7 @@
  */
 import type { Clock, Random } from "../clock.ts";
 import type { Log } from "../log.ts";
-import { type Division, Shares } from "./share.ts";
+import { type Claim, type Division, Shares } from "./share.ts";
 
 /** What a collector tells of one of its routes. */
 export interface RouteFigures {
@@ -29,6 +29,8 @@ export interface RouteFigures {
   readonly wantsBytesPerSecond: number;
   readonly hasBytesPerSecond: number;
   readonly backlogBytes: number;
+  /** What the whole stream takes, by what this route is answered; undefined while something else limits it. */
+  readonly streamBytesPerSecond: number | undefined;
 }
 
 /** What a collector tells in one message. */
@@ -266,8 +268,8 @@ export class Peers {
 
   #figures(leaseMs: number = this.#options.leaseMs): Figures {
     const routes = [...this.#members].map((member) => {
-      const { wantsBytesPerSecond, hasBytesPerSecond, backlogBytes } = member.joined.figures();
-      return { route: member.route, stream: member.stream, wantsBytesPerSecond, hasBytesPerSecond, backlogBytes };
+      const { capacityBytesPerSecond: _, ...figures } = member.joined.figures();
+      return { route: member.route, stream: member.stream, ...figures };
     });
     return { collectorId: this.#options.collectorId, sequence: ++this.#sequence, leaseMs, routes };
   }
@@ -278,14 +280,12 @@ export class Peers {
     const figures = [...this.#members].map((member) => ({ member, ...member.joined.figures() }));
     // Who reaches another knows whether it has claims: only who reaches nobody must go by what is listed.
     const listed = this.#heardNow(nowMs).length > 0 ? 0 : this.#listed();
-    for (const { member, wantsBytesPerSecond, capacityBytesPerSecond } of figures) {
+    for (const { member, capacityBytesPerSecond, ...own } of figures) {
       for (const other of figures) {
         if (other.member === member || other.member.stream !== member.stream) continue;
-        const replica = nameOf(collectorId, other.member.route);
-        member.shares.hear({ replica, wantsBytesPerSecond: other.wantsBytesPerSecond, weight: 1 }, nowMs);
+        member.shares.hear({ replica: nameOf(collectorId, other.member.route), ...claimIn(other) }, nowMs);
       }
-      const own = { wantsBytesPerSecond, weight: 1 };
-      member.joined.onDivision(member.shares.divide(own, capacityBytesPerSecond, nowMs, listed));
+      member.joined.onDivision(member.shares.divide(claimIn(own), capacityBytesPerSecond, nowMs, listed));
     }
   }
 
@@ -320,10 +320,18 @@ export class Peers {
 
 /** Puts in what another collector wants of a member's stream. */
 function claim({ stream, shares }: Member, { collectorId, routes }: Figures, nowMs: number, leaseMs: number): void {
-  for (const { route, stream: of, wantsBytesPerSecond } of routes) {
-    if (of === stream)
-      shares.hear({ replica: nameOf(collectorId, route), wantsBytesPerSecond, weight: 1 }, nowMs, leaseMs);
+  for (const figures of routes) {
+    if (figures.stream !== stream) continue;
+    shares.hear({ replica: nameOf(collectorId, figures.route), ...claimIn(figures) }, nowMs, leaseMs);
   }
+}
+
+/** The part of figures that a division goes by. All count alike. */
+function claimIn({
+  wantsBytesPerSecond,
+  streamBytesPerSecond,
+}: Pick<RouteFigures, "wantsBytesPerSecond" | "streamBytesPerSecond">): Omit<Claim, "replica"> {
+  return { wantsBytesPerSecond, streamBytesPerSecond, weight: 1 };
 }
 
 /** Which of its routes deliver to which streams. */

@@ -56,6 +56,7 @@ export function startRoute(options: RouteOptions): Route {
     ...options,
     sink,
     pacer: pace.pacer,
+    onOutcome: (outcome) => pace.noteCall(outcome),
     transcoder: new Transcoder({
       bytesMax: TRANSCODED_BYTES_MAX,
       ...(config.recordId ? { collectorId: journal.collectorId } : {}),

@@ -81,7 +81,10 @@ export class Routes {
     const onlyRates = isDeepStrictEqual(withoutRates(running.config), withoutRates(config));
     if (onlyRates) {
       running.setRates(config);
-      log.info({ route: config.name, ...running.pace().ceiling }, "the route has other rates");
+      log.info(
+        { route: config.name, ...running.pace().ceiling, source: running.pace().source },
+        "the route has other rates",
+      );
       return;
     }
     await running.stop(stopMsMax);

@@ -8,6 +8,8 @@ export interface RouteFigures {
   'wantsBytesPerSecond'?: (number | string);
   'hasBytesPerSecond'?: (number | string);
   'backlogBytes'?: (number | string | Long);
+  'streamBytesPerSecond'?: (number | string);
+  '_streamBytesPerSecond'?: "streamBytesPerSecond";
 }
 
 export interface RouteFigures__Output {
@@ -16,4 +18,6 @@ export interface RouteFigures__Output {
   'wantsBytesPerSecond'?: (number);
   'hasBytesPerSecond'?: (number);
   'backlogBytes'?: (string);
+  'streamBytesPerSecond'?: (number);
+  '_streamBytesPerSecond'?: "streamBytesPerSecond";
 }
