@@ -32,7 +32,9 @@ const double = new DataView(new ArrayBuffer(8));
 export class AnyValue {
   /** The tag of the member that is set; 0: none. */
   tag = 0;
-  /** Where the member's value begins, and for what has a length its payload. */
+  /** Just past the tag: where the value begins, or for what has a length its length. */
+  value = 0;
+  /** Where the value begins, and for what has a length its payload. */
   start = 0;
   end = 0;
   bytes: Uint8Array = new Uint8Array(0);
@@ -51,7 +53,6 @@ export class AnyValue {
   readPayload(bytes: Uint8Array, position: number, end: number): boolean {
     this.tag = 0;
     this.bytes = bytes;
-    let value = 0;
     while (position < end) {
       const tag = bytes[position] as number;
       const next = position + 1;
@@ -77,11 +78,12 @@ export class AnyValue {
           continue;
       }
       this.tag = tag;
-      value = next;
+      this.value = next;
       this.end = position;
     }
     if (this.tag === 0) return false;
-    this.start = this.tag === BOOL || this.tag === INT || this.tag === DOUBLE ? value : payloadStart(bytes, value, end);
+    const hasLength = this.tag !== BOOL && this.tag !== INT && this.tag !== DOUBLE;
+    this.start = hasLength ? payloadStart(bytes, this.value, end) : this.value;
     return true;
   }
 
@@ -129,23 +131,24 @@ export class AnyValue {
 /** Where the key and the value of one KeyValue lie. */
 export class KeyValue {
   #bytes: Uint8Array = new Uint8Array(0);
-  #key = 0;
-  #keyEnd = 0;
+  /** The key is [keyStart, keyEnd). */
+  keyStart = 0;
+  keyEnd = 0;
   /** Where the length of its AnyValue begins; -1: it has none. */
   value = -1;
 
   /** The KeyValue that is [position, end). */
   read(bytes: Uint8Array, position: number, end: number): void {
     this.#bytes = bytes;
-    this.#key = 0;
-    this.#keyEnd = 0;
+    this.keyStart = 0;
+    this.keyEnd = 0;
     this.value = -1;
     while (position < end) {
       const tag = bytes[position];
       if (tag === 0x0a /* key */) {
-        this.#key = payloadStart(bytes, position + 1, end);
-        this.#keyEnd = payloadEnd(bytes, position + 1, this.#key, end);
-        position = this.#keyEnd;
+        this.keyStart = payloadStart(bytes, position + 1, end);
+        this.keyEnd = payloadEnd(bytes, position + 1, this.keyStart, end);
+        position = this.keyEnd;
       } else if (tag === 0x12 /* value */) {
         if (this.value >= 0) throw IRREGULAR;
         this.value = position + 1;
@@ -155,11 +158,11 @@ export class KeyValue {
   }
 
   get key(): Uint8Array {
-    return this.#bytes.subarray(this.#key, this.#keyEnd);
+    return this.#bytes.subarray(this.keyStart, this.keyEnd);
   }
 
   isKey(key: Uint8Array): boolean {
-    return isEqual(this.#bytes, this.#key, this.#keyEnd, key);
+    return isEqual(this.#bytes, this.keyStart, this.keyEnd, key);
   }
 }
 

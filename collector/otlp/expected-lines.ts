@@ -5,7 +5,7 @@
 import { requestType } from "./request-samples.ts";
 
 /** As protobufjs hands it out: absent when not set, 64-bit integers as text, bytes as base64. */
-interface Any {
+export interface Any {
   stringValue?: string;
   boolValue?: boolean;
   intValue?: string;
@@ -14,15 +14,15 @@ interface Any {
   arrayValue?: { values?: Any[] };
   kvlistValue?: { values?: KeyValue[] };
 }
-interface KeyValue {
+export interface KeyValue {
   key?: string;
   value?: Any;
 }
-interface Holder {
+export interface Holder {
   attributes?: KeyValue[];
   droppedAttributesCount?: number;
 }
-interface Log extends Holder {
+export interface Log extends Holder {
   timeUnixNano?: string;
   observedTimeUnixNano?: string;
   severityNumber?: number;
@@ -33,7 +33,7 @@ interface Log extends Holder {
   spanId?: string;
   flags?: number;
 }
-interface Request {
+export interface Request {
   resourceLogs?: {
     resource?: Holder;
     schemaUrl?: string;
@@ -41,10 +41,14 @@ interface Request {
   }[];
 }
 
+export function decode(request: Uint8Array): Request {
+  const options = { longs: String, bytes: String, enums: Number };
+  return requestType.toObject(requestType.decode(request), options) as Request;
+}
+
 /** Each with its newline. `collectorId` and `first` as the transcoder's. */
 export function expectedLines(request: Uint8Array, collectorId?: string, first = 0n): string[] {
-  const options = { longs: String, bytes: String, enums: Number };
-  const decoded = requestType.toObject(requestType.decode(request), options) as Request;
+  const decoded = decode(request);
   const lines: string[] = [];
   for (const { resource, schemaUrl: resourceUrl, scopeLogs } of decoded.resourceLogs ?? []) {
     const resourceText = object([
@@ -92,7 +96,7 @@ function object(members: [string, string | undefined][]): string | undefined {
   return kept.length === 0 ? undefined : `{${kept.join(",")}}`;
 }
 
-function text(value: string | undefined): string | undefined {
+export function text(value: string | undefined): string | undefined {
   return value === undefined || value === "" ? undefined : JSON.stringify(value);
 }
 
@@ -100,11 +104,11 @@ function number(value: number | undefined): string | undefined {
   return value === undefined || value === 0 ? undefined : String(value);
 }
 
-function hex(base64: string | undefined): string | undefined {
+export function hex(base64: string | undefined): string | undefined {
   return text(Buffer.from(base64 ?? "", "base64").toString("hex"));
 }
 
-function time(nanos: string | undefined): string | undefined {
+export function time(nanos: string | undefined): string | undefined {
   if (nanos === undefined || nanos === "0") return undefined;
   const total = BigInt(nanos);
   const seconds = new Date(Number(total / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
@@ -116,11 +120,11 @@ function attributes(holder: Holder | undefined): string | undefined {
   return list.length === 0 ? undefined : map(list);
 }
 
-function map(list: KeyValue[]): string {
+export function map(list: KeyValue[]): string {
   return `{${list.map(({ key, value }) => `${JSON.stringify(key ?? "")}:${any(value)}`).join(",")}}`;
 }
 
-function any(value: Any | undefined): string {
+export function any(value: Any | undefined): string {
   if (value?.stringValue !== undefined) return JSON.stringify(value.stringValue);
   if (value?.boolValue !== undefined) return String(value.boolValue);
   if (value?.intValue !== undefined) return value.intValue;

@@ -83,12 +83,11 @@ function splitRoot(tokens: Tokens, token: Token, written: boolean): { root: Root
   const dot = name.indexOf(".");
   const near = nearest(name, roots);
   const nearKeyed = dot < 0 ? undefined : nearest(name.slice(0, dot), KEYED_ROOTS);
+  const meant = nearKeyed === undefined ? near : `${nearKeyed}${name.slice(dot)}`;
   const suggestion =
-    near !== undefined
-      ? `: did you mean ${near}?`
-      : nearKeyed !== undefined
-        ? `: did you mean ${nearKeyed}${name.slice(dot)}?`
-        : `; an attribute is written attributes[${JSON.stringify(name)}], and the others are ${[...new Set(roots)].join(", ")}`;
+    meant !== undefined
+      ? `: did you mean ${meant}?`
+      : `; an attribute is written attributes[${JSON.stringify(name)}], and the others are ${[...new Set(roots)].join(", ")}`;
   return tokens.fail(`${name} is no field${suggestion}`, token);
 }
 

@@ -11,22 +11,13 @@
  * Of attributes and map entries given twice the last one counts, as it does for most readers of the line. What is given
  * in parts throws IRREGULAR, and that one message is read again from its canonical form.
  */
-import { AnyValue, isEqual, KeyValue, STRING, toText } from "./any-value.ts";
-import { RECORD, RESOURCE, SCOPE, type Shape, toCanonical } from "./canonical.ts";
-import { describeField, type Field, type Root } from "./field.ts";
+import { AnyValue, isEqual, STRING, toText } from "./any-value.ts";
+import { RECORD, toCanonical } from "./canonical.ts";
+import type { Root } from "./field.ts";
 import { type Expression, parseFilter, type Test } from "./filter-parse.ts";
 import { IRREGULAR } from "./render.ts";
-import {
-  KNOWN_IN_RECORD,
-  KNOWN_IN_RESOURCE,
-  KNOWN_IN_SCOPE,
-  lowBits,
-  payloadEnd,
-  payloadStart,
-  type Span,
-  skipField,
-  skipVarint,
-} from "./wire.ts";
+import { MESSAGES, type Place, placeOf, Slots, TAGS } from "./slots.ts";
+import { lowBits, payloadEnd, payloadStart, type Span, skipVarint } from "./wire.ts";
 
 /** What is known of all records below: each is wanted, none is, or it must be asked of each. */
 export type Verdict = "all" | "none" | "each";
@@ -47,39 +38,6 @@ export function compileFilter(text: string): Filter {
 }
 
 const NOTHING: Span = { bytes: new Uint8Array(0), start: 0, end: 0 };
-
-type Place = "record" | "resource" | "scope";
-
-const PLACES: Readonly<Partial<Record<Root, Place>>> = {
-  resource: "resource",
-  "scope.name": "scope",
-  "scope.version": "scope",
-  "scope.attributes": "scope",
-};
-
-/** Fields of a message by tag, besides its attributes. */
-const TAGS: Readonly<Partial<Record<Root, number>>> = {
-  severity: 0x10,
-  severityText: 0x1a,
-  body: 0x2a,
-  traceId: 0x4a,
-  spanId: 0x52,
-  eventName: 0x62,
-  "scope.name": 0x0a,
-  "scope.version": 0x12,
-};
-
-interface Message {
-  readonly attributes: number;
-  readonly known: number;
-  readonly shape: Shape;
-}
-
-const MESSAGES: Readonly<Record<Place, Message>> = {
-  record: { attributes: 0x32, known: KNOWN_IN_RECORD, shape: RECORD },
-  resource: { attributes: 0x0a, known: KNOWN_IN_RESOURCE, shape: RESOURCE },
-  scope: { attributes: 0x1a, known: KNOWN_IN_SCOPE, shape: SCOPE },
-};
 
 /** A test and where its field is: an index into what the walk over its message notes. */
 interface Probe {
@@ -104,71 +62,6 @@ type Node =
   | Probe
   | { readonly kind: "any" | "all"; readonly of: readonly Node[] }
   | { readonly kind: "not"; readonly of: Node };
-
-/** What to look for in one kind of message, and where it was found: the offset past its tag, -1 if it is not there. */
-class Slots {
-  readonly #message: Message;
-  readonly #byTag = new Int8Array(256).fill(-1);
-  readonly #keys: { readonly key: Uint8Array; readonly slot: number }[] = [];
-  readonly #names: string[] = [];
-  readonly #entry = new KeyValue();
-  positions = new Int32Array(0);
-  ends = new Int32Array(0);
-
-  constructor(place: Place) {
-    this.#message = MESSAGES[place];
-  }
-
-  get isEmpty(): boolean {
-    return this.#names.length === 0;
-  }
-
-  /** The slot of a field, the same for the same one. */
-  slotOf({ root, path }: Field): number {
-    const tag = TAGS[root];
-    const name = describeField({ root, path: tag === undefined ? path.slice(0, 1) : [], all: false });
-    const known = this.#names.indexOf(name);
-    if (known >= 0) return known;
-    const slot = this.#names.push(name) - 1;
-    if (tag !== undefined) this.#byTag[tag] = slot;
-    else this.#keys.push({ key: Buffer.from(path[0] ?? ""), slot });
-    this.positions = new Int32Array(slot + 1);
-    this.ends = new Int32Array(slot + 1);
-    return slot;
-  }
-
-  /** Notes where everything lies in the message [position, end). */
-  locate(bytes: Uint8Array, position: number, end: number): void {
-    const { attributes, known } = this.#message;
-    const positions = this.positions;
-    positions.fill(-1);
-    while (position < end) {
-      const tag = bytes[position] as number;
-      const value = position + 1;
-      position = skipField(bytes, position, end, known);
-      if (tag === attributes) {
-        if (this.#keys.length > 0) this.#noteAttribute(bytes, value, position);
-        continue;
-      }
-      const slot = this.#byTag[tag] as number;
-      if (slot < 0) continue;
-      // The body is the one message among them.
-      if (tag === TAGS.body && positions[slot] !== -1 && this.#message.shape === RECORD) throw IRREGULAR;
-      positions[slot] = value;
-      this.ends[slot] = position;
-    }
-  }
-
-  #noteAttribute(bytes: Uint8Array, position: number, end: number): void {
-    const entry = this.#entry;
-    entry.read(bytes, payloadStart(bytes, position, end), end);
-    for (const { key, slot } of this.#keys) {
-      if (!entry.isKey(key)) continue;
-      this.positions[slot] = entry.value;
-      this.ends[slot] = end;
-    }
-  }
-}
 
 class WireFilter implements Filter {
   readonly #root: Node;
@@ -301,7 +194,7 @@ class WireFilter implements Filter {
       return { kind: expression.kind, of: expression.of.map((each) => this.#compile(each)) };
     const { field, test } = expression;
     const { root, path } = field;
-    const place = PLACES[root] ?? "record";
+    const place = placeOf(root);
     const probe: Probe = {
       kind: "probe",
       place,

@@ -49,6 +49,8 @@ export class JsonWriter {
   target: Uint8Array<ArrayBuffer>;
   /** What text is read from. */
   source: Uint8Array = new Uint8Array(0);
+  /** Whether a double that is a whole number is written as 3.0, and not as 3. */
+  doublesWithPoint = false;
   #targetView: DataView<ArrayBuffer>;
   #sourceView: DataView = new DataView(new ArrayBuffer(0));
   readonly #capacity: number;
@@ -190,6 +192,11 @@ export class JsonWriter {
       low = -low >>> 0;
       high = (~high + (low === 0 ? 1 : 0)) >>> 0;
     }
+    return this.unsigned64(high, low, at);
+  }
+
+  /** A 64-bit integer from 0 up, given as unsigned halves. */
+  unsigned64(high: number, low: number, at: number): number {
     if (high < 0x200000) return this.unsigned(high * 0x1_0000_0000 + low, at);
     const billions = toBillions(high, low);
     return this.#nineDigits(restOfBillions(high, low, billions), this.unsigned(billions, at));
@@ -198,7 +205,8 @@ export class JsonWriter {
   /** The shortest text that reads back as the same double; -0 as -0; what JSON has no number for as a string. */
   double(position: number, at: number): number {
     const value = this.#sourceView.getFloat64(position, true);
-    const text = Number.isFinite(value) ? (Object.is(value, -0) ? "-0" : String(value)) : `"${value}"`;
+    let text = Number.isFinite(value) ? (Object.is(value, -0) ? "-0" : String(value)) : `"${value}"`;
+    if (this.doublesWithPoint && Number.isInteger(value) && !text.includes("e")) text += ".0";
     for (let index = 0; index < text.length; index++) this.target[at++] = text.charCodeAt(index);
     return at;
   }
@@ -226,6 +234,20 @@ export class JsonWriter {
   /** Whether the fixed64 at `position` is 0. */
   isZero64(position: number): boolean {
     return this.#sourceView.getInt32(position, true) === 0 && this.#sourceView.getInt32(position + 4, true) === 0;
+  }
+
+  /** The fixed64 at `position`, nanoseconds since 1970, as seconds and the nanoseconds beyond. */
+  seconds(position: number): { seconds: number; nanos: number } {
+    const low = this.#sourceView.getUint32(position, true);
+    const high = this.#sourceView.getUint32(position + 4, true);
+    const seconds = toBillions(high, low);
+    return { seconds, nanos: restOfBillions(high, low, seconds) };
+  }
+
+  /** The fixed64 at `position`, unsigned. */
+  fixed64(position: number, at: number): number {
+    const low = this.#sourceView.getUint32(position, true);
+    return this.unsigned64(this.#sourceView.getUint32(position + 4, true), low, at);
   }
 
   /** The fixed32 at `position`. */

@@ -257,7 +257,8 @@ function renderAttributes(
   return writer.byte(CLOSE_BRACE, at);
 }
 
-function renderKeyValue(writer: JsonWriter, position: number, end: number, at: number, depth: number): number {
+/** The KeyValue [position, end) as a member, with the comma before it. */
+export function renderKeyValue(writer: JsonWriter, position: number, end: number, at: number, depth: number): number {
   const bytes = writer.source;
   // The common form: a short key and one short value, and no more.
   if (end - position >= 4 && bytes[position] === 0x0a /* key */ && (bytes[position + 1] as number) < 0x80) {
@@ -336,7 +337,8 @@ export function renderAny(writer: JsonWriter, position: number, end: number, at:
   return member === 0 ? writer.null(at) : renderMember(writer, member, value, stop, at, depth);
 }
 
-function renderMember(
+/** The member `member` of an AnyValue, from just past its tag. */
+export function renderMember(
   writer: JsonWriter,
   member: number,
   position: number,

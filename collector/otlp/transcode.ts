@@ -4,7 +4,7 @@
  *   walk (here)          finds resources, scopes and records, and the range that was asked for
  *   filter (filter.ts)   passes over the records that the route does not want; sees what was sent, before redaction
  *   redact (redact.ts)   takes out what must not leave
- *   shape                makes a line of each: json-line.ts unless told otherwise
+ *   shape (shapes.ts)    makes a line of each
  *
  * How a request is read:
  * - Fields may come in any order, a resource after its records. So each message around the records is walked twice:
@@ -23,11 +23,11 @@
 import { isUtf8 } from "node:buffer";
 import { CollectorError } from "../errors.ts";
 import type { Filter } from "./filter.ts";
-import { JsonLine } from "./json-line.ts";
 import { JsonWriter } from "./json-writer.ts";
 import { type LineShape, RecordId } from "./line-shape.ts";
 import { Ordinal } from "./ordinal.ts";
 import type { Redactor } from "./redact.ts";
+import { createShape, type ShapeOptions } from "./shapes.ts";
 import {
   KNOWN_IN_REQUEST,
   KNOWN_IN_RESOURCE_LOGS,
@@ -63,8 +63,8 @@ export interface TranscoderOptions {
   /** The records that get a line; all, when there is none. */
   readonly filter?: Filter;
   readonly redactor?: Redactor;
-  /** json-line.ts when there is none. */
-  readonly shape?: (recordId: RecordId | undefined) => LineShape;
+  /** What a line looks like; `json` unless told. */
+  readonly shape?: ShapeOptions;
 }
 
 /** Room to start with, and what is kept after a larger call. */
@@ -99,6 +99,7 @@ export class Transcoder {
   /** The ResourceLogs that the last call ended in: where it begins, and the index of its first record. */
   #resume: { request: Uint8Array; first: bigint; position: number; index: number } | undefined;
 
+  /** Throws CollectorError `config_invalid` where the shape can't be made. */
   constructor(options: TranscoderOptions) {
     const { collectorId, shape } = options;
     this.#bytesMax = options.bytesMax ?? Number.POSITIVE_INFINITY;
@@ -107,7 +108,7 @@ export class Transcoder {
     this.#ordinal = collectorId === undefined ? undefined : new Ordinal();
     const recordId =
       collectorId === undefined || this.#ordinal === undefined ? undefined : new RecordId(collectorId, this.#ordinal);
-    this.#shape = shape === undefined ? new JsonLine(recordId) : shape(recordId);
+    this.#shape = createShape(shape ?? "json", recordId);
   }
 
   /**
