@@ -28,12 +28,20 @@ import { assert } from "../errors.ts";
 import type { JournalReader, RouteLedger } from "../journal/port.ts";
 import type { Log } from "../log.ts";
 import { type Compress, type Compression, compress } from "./compress.ts";
-import { assertLimits, DELIVERY_LIMITS_DEFAULT, type DeliveryLimits, pressedLineBytesMax } from "./delivery-limits.ts";
+import {
+  assertLimits,
+  callBytesAim,
+  DELIVERY_LIMITS_DEFAULT,
+  type DeliveryLimits,
+  pressedLineBytesMax,
+  recordBytesAim,
+} from "./delivery-limits.ts";
+import type { CallOutcome } from "./feedback.ts";
 import { type Call, Outbox } from "./outbox.ts";
 import { classify, classifyRecord, type RecordAnswer, type Verdict } from "./outcome.ts";
 import type { Oversize } from "./oversize.ts";
 import type { Pacer } from "./pacer.ts";
-import { billedBytes, callBytesTarget, ordinalOf, type PackedRecord, recordBytesTarget } from "./pack.ts";
+import { billedBytes, ordinalOf, type PackedRecord } from "./pack.ts";
 import { type ExtractRecord, type LineSource, quarantineEntry, ReadAhead } from "./read-ahead.ts";
 import { type Ticket, Trouble } from "./trouble.ts";
 import { untilDone } from "./until-done.ts";
@@ -47,13 +55,7 @@ export interface Sink {
   put(records: readonly Uint8Array[], signal: AbortSignal): Promise<readonly RecordAnswer[]>;
 }
 
-/** What became of one call, for whoever sets the pacer's rate. Bytes that failed for other reasons count as neither. */
-export interface CallOutcome {
-  /** On the clock that never goes back. */
-  readonly sentMs: number;
-  readonly acceptedBytes: number;
-  readonly throttledBytes: number;
-}
+export type { CallOutcome };
 
 export interface DeliveryOptions {
   readonly journal: JournalReader;
@@ -139,17 +141,17 @@ export class Delivery {
     this.#limits = limits;
     this.#log = options.log.child({ route: options.ledger.route });
     this.#outbox = new Outbox({ bytesMax: limits.readAheadBytesMax });
+    const { compression = "none" } = options;
     this.#readAhead = new ReadAhead({
-      compression: "none",
       compress,
       oversize: "split",
       ...options,
       ...limits,
+      compression,
       pressedLineBytesMax: pressedLineBytesMax(limits),
       log: this.#log,
       outbox: this.#outbox,
-      recordBytesTarget: () =>
-        recordBytesTarget(options.pacer.quota.bytesPerSecond, limits.callShareMs, limits.recordBytesMax),
+      recordBytesTarget: () => recordBytesAim(limits, compression, options.pacer.quota.bytesPerSecond),
     });
     this.#trouble = new Trouble({ ...options, log: this.#log, limits });
   }
@@ -237,8 +239,8 @@ export class Delivery {
   }
 
   #nextCall(): Call | undefined {
-    const { callBytesMax, callRecordsMax, callShareMs } = this.#limits;
-    const bytesMax = callBytesTarget(this.#options.pacer.quota.bytesPerSecond, callShareMs, callBytesMax);
+    const { callRecordsMax } = this.#limits;
+    const bytesMax = callBytesAim(this.#limits, this.#open.size, this.#options.pacer.quota.bytesPerSecond);
     return this.#outbox.next({ recordsMax: callRecordsMax, bytesMax }, this.#trouble.kind !== undefined);
   }
 
@@ -312,13 +314,14 @@ export class Delivery {
     }
     if (verdict === undefined) return;
     this.#note(verdict);
-    this.#again(failed, verdict, ticket, call.records.length);
+    this.#again(failed, verdict, ticket, call.records.length, true);
   }
 
   /** Records that failed: they go again, before anything fresh. `of` is how many the call had. */
-  #again(records: readonly PackedRecord[], verdict: Verdict, ticket: Ticket, of: number): void {
+  #again(records: readonly PackedRecord[], verdict: Verdict, ticket: Ticket, of: number, isAnswered = false): void {
     for (const record of records) this.#outbox.retry(record);
-    if (records.length === of) this.#trouble.stumble(ticket, verdict);
+    if (records.length === of && isAnswered && verdict.kind === "passing") this.#trouble.falter(ticket, verdict);
+    else if (records.length === of) this.#trouble.stumble(ticket, verdict);
     else if (verdict.kind === "throttle") this.#trouble.slowDown(records.length / of);
   }
 

@@ -6,9 +6,16 @@
  * first call that was throttled, where that call was made after the last cut: an older one tells nothing of the new rate.
  */
 import type { Clock, Random } from "../clock.ts";
-import type { CallOutcome } from "./delivery.ts";
 import type { Pacer } from "./pacer.ts";
 import type { RateController } from "./rate.ts";
+
+/** What became of one call, as delivery tells it. Bytes that failed for other reasons count as neither. */
+export interface CallOutcome {
+  /** On the clock that never goes back. */
+  readonly sentMs: number;
+  readonly acceptedBytes: number;
+  readonly throttledBytes: number;
+}
 
 export interface FeedbackOptions {
   readonly controller: RateController;

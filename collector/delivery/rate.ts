@@ -96,6 +96,9 @@ const PROBE_STEP = 1 / 50;
 const PROBE_DOUBLING_MS = 800;
 const PROBE_STEP_MAX = 0.4;
 
+/** Throttled where it was not before: the limit has moved, and nobody knows how far. */
+const MOVED = 0.7;
+
 /** Throttled again sooner than this after a cut, too little was seen since to tell what the stream takes. */
 const AGAIN_MS = 150;
 /** Not sooner than this, it tells well enough to go by it from then on. */
@@ -178,7 +181,9 @@ export class RateController {
     this.#isCoordinated = isCoordinated;
     this.#assertShare();
     if (streamBytesPerSecond !== undefined) {
-      this.#level += (streamBytesPerSecond / this.#believed - this.#level) * AGREEMENT;
+      const others = streamBytesPerSecond / this.#believed;
+      if (this.#isPausing) this.#resume += (others - this.#resume) * AGREEMENT;
+      else this.#level += (others - this.#level) * AGREEMENT;
     }
     this.#level = Math.min(this.#level, this.#levelMax());
   }
@@ -219,7 +224,7 @@ export class RateController {
 
   /** What the whole stream takes, by what this replica is answered; undefined while something else limits it. */
   get streamBytesPerSecond(): number | undefined {
-    return this.#isLimiting ? this.#believed * this.#level : undefined;
+    return this.#isLimiting ? this.#believed * (this.#isPausing ? this.#resume : this.#level) : undefined;
   }
 
   status(): RateStatus {
@@ -270,7 +275,8 @@ export class RateController {
     const taken = Math.min(this.#level, Math.max(least, bytes / (ms / 1000) / this.#full));
     const cut = this.#level * (1 - Math.min(CUT_MAX, Math.max(CUT_MIN, failed)));
     this.#known = ms >= CERTAIN_MS ? taken : Math.min(this.#known, this.#level);
-    this.#resume = ms >= AGAIN_MS ? taken : cut;
+    if (ms < AGAIN_MS) this.#resume = cut;
+    else this.#resume = ms >= CERTAIN_MS && this.#probingMs === 0 ? Math.min(taken, this.#level * MOVED) : taken;
     this.#level = Math.max(LEVEL_MIN, this.#resume * PAUSE);
     this.#isPausing = true;
     this.#since = { bytes: 0, ms: 0 };

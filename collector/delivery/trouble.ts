@@ -26,6 +26,9 @@ export interface TroubleLimits {
 /** Failures in a row before trouble that passes is worth a warning. */
 const WARN_AFTER_FAILURES = 3;
 
+/** So many answers in a row that took nothing are no bad luck any more: at a third of all failing, one in 6,500 times. */
+const FALTERS_MAX = 8;
+
 export type TroubleKind = "backing_off" | "holding";
 
 interface Present {
@@ -52,6 +55,8 @@ export class Trouble {
   #epoch = 0;
   #probeOpen = false;
   #notBeforeMs = 0;
+  /** Calls in a row of which nothing was taken, though they were answered. */
+  #falters = 0;
 
   /** `log` names the route in each line. */
   constructor(options: { clock: Clock; random: Random; log: Log; limits: TroubleLimits }) {
@@ -113,6 +118,15 @@ export class Trouble {
     this.#present = { kind, sinceMs, failures, told, code: verdict.code };
   }
 
+  /**
+   * Every record of a call failed for itself, for a reason that passes: bad luck, where the next call fares better, and
+   * no reason to slow down. Trouble when it is so again and again, or there is trouble already.
+   */
+  falter(ticket: Ticket, verdict: Verdict): void {
+    this.#falters += 1;
+    if (this.#falters >= FALTERS_MAX || this.#present !== undefined) this.stumble(ticket, verdict);
+  }
+
   /** Part of a call was over the quota (`share` of it, in (0, 1)): a short pause, in proportion, beside the pacer's. */
   slowDown(share: number): void {
     const pauseMs = backoffMs(1, this.#limits.backoffBaseMs, this.#limits.backoffCapMs, this.#random()) * share;
@@ -121,6 +135,7 @@ export class Trouble {
 
   /** Something of the call was taken. Ends the trouble, unless the call is older than that. */
   recover(ticket: Ticket): void {
+    this.#falters = 0;
     const { told, sinceMs } = this.#present ?? {};
     if (sinceMs === undefined || ticket.epoch !== this.#epoch) return;
     this.#present = undefined;
