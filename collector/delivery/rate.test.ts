@@ -156,6 +156,7 @@ test("replicas that see the same stream come to the same level", () => {
   const controllers = [0.3, 0.9].map((accepted) => {
     const controller = controllerOf({ share: 0.5, replicas: 2 });
     controller.observe(fullSecond(controller, { acceptedBytes: accepted * 495_000, throttledBytes: 300_000 }));
+    controller.observe(fullSecond(controller, { durationMs: 200 }));
     return controller;
   });
   for (let round = 0; round < 10; round++) {
