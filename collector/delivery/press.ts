@@ -12,7 +12,7 @@ import { halveRecord, type PackedRecord } from "./pack.ts";
 /** Records being compressed at once: the pool has more threads, but other work as well. */
 const JOBS_MAX = 2;
 
-/** How far above its target a record may come out. With a target of 200 ms of rate it stays below a burst of 250 ms. */
+/** How far above its target a record may come out: the target is far below the pacer's burst, and so is this. */
 const OVERSHOOT = 1.2;
 
 /** The share of its aim from which a record is full, and tells how well lines compress. */
