@@ -168,3 +168,12 @@ test("its own claim, come back over a third, is not counted twice", () => {
 test("a replica wants what comes in, and its backlog within ten seconds", () => {
   expect(wantsBytesPerSecond(1_000, 50_000)).toBe(6_000);
 });
+
+test("while nobody was heard, the count follows the list: an address may turn out to be one's own", () => {
+  const shares = new Shares({ replica: "a" });
+  const own = { wantsBytesPerSecond: 10, weight: 1 };
+  expect(shares.divide(own, 1, 0, 2)).toMatchObject({ replicas: 3, isCoordinated: false });
+  expect(shares.divide(own, 1, 1_000, 1)).toMatchObject({ replicas: 2, isCoordinated: false });
+  expect(shares.divide(own, 1, 2_000, 0)).toMatchObject({ replicas: 1, isCoordinated: true });
+  expect(shares.divide(own, 1, 3_000, 1)).toMatchObject({ replicas: 2, isCoordinated: false });
+});

@@ -86,8 +86,8 @@ export class Shares {
   readonly #replica: string;
   readonly #leaseMs: number;
   readonly #heard = new Map<string, { readonly claim: Claim; readonly untilMs: number }>();
-  /** How many divided the quota when that was last known for certain, and when there were that many. */
-  #known = { replicas: 1, seenMs: 0 };
+  /** How many divided the quota when that was last known, when there were that many, and whether they were only listed. */
+  #known = { replicas: 1, seenMs: 0, isListed: true };
 
   constructor(options: { replica: string; leaseMs?: number }) {
     this.#replica = options.replica;
@@ -112,7 +112,8 @@ export class Shares {
     for (const [replica, { untilMs }] of this.#heard) if (untilMs <= nowMs) this.#heard.delete(replica);
     const claims = [{ ...own, replica: this.#replica }, ...[...this.#heard.values()].map(({ claim }) => claim)];
     if (claims.length === 1 && listed !== 0) {
-      if (this.#known.replicas === 1 && listed !== undefined) this.#known = { replicas: 1 + listed, seenMs: nowMs };
+      const isUnheard = this.#known.isListed || this.#known.replicas === 1;
+      if (isUnheard && listed !== undefined) this.#known = { replicas: 1 + listed, seenMs: nowMs, isListed: true };
       const { replicas } = this.#known;
       const streamBytesPerSecond = meanOf(claims);
       if (replicas > 1) return { share: 1 / replicas, replicas, isCoordinated: false, streamBytesPerSecond };
@@ -130,7 +131,7 @@ export class Shares {
   /** A cut network silences the others one by one: a lower count is believed only when it has lasted. */
   #count(replicas: number, nowMs: number): void {
     const isOver = nowMs - this.#known.seenMs > this.#leaseMs;
-    if (replicas >= this.#known.replicas || isOver) this.#known = { replicas, seenMs: nowMs };
+    if (replicas >= this.#known.replicas || isOver) this.#known = { replicas, seenMs: nowMs, isListed: false };
   }
 }
 
