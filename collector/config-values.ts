@@ -1,5 +1,6 @@
 /** What values in the configuration look like, and how what is wrong with them is said. Used by config.ts alone. */
 import { z } from "zod";
+import { editDistance } from "./edit-distance.ts";
 
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
@@ -64,17 +65,4 @@ export function nearest(word: string, candidates: readonly string[]): string {
     .map((candidate) => ({ candidate, distance: editDistance(plain(word), plain(candidate)) }))
     .sort((a, b) => a.distance - b.distance)[0];
   return best !== undefined && best.distance <= Math.max(2, word.length / 4) ? `: did you mean ${best.candidate}?` : "";
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1];
-    for (const [j, other] of [...b].entries()) {
-      const change = (row[j] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

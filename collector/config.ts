@@ -6,6 +6,7 @@
  */
 import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
+import { lineKeys } from "./config-lines.ts";
 import {
   anyBytes,
   anyInteger,
@@ -107,6 +108,7 @@ const firehose = z.strictObject({
     .describe(
       "What is done with a line that fits no Firehose record: sent in parts, cut short, or put into quarantine.",
     ),
+  ...lineKeys,
   recordId: yesOrNo
     .default(false)
     .describe("Write <collector id>/<ordinal> into each line, to prove or remove duplicates."),
@@ -172,6 +174,11 @@ export type Config = Readonly<Omit<z.output<typeof schema>, "firehose" | "routes
 /** What a file may say, section by section, before defaults and checks. */
 export type ConfigInput = z.input<typeof schema>;
 
+/** Looks into the values of a route that mean nothing here, such as its filter: the key and the words of each problem. */
+export type InspectRoute = (
+  route: Omit<RouteConfig, "stream">,
+) => readonly { readonly key: string; readonly problem: string }[];
+
 /** The route that there is when none is configured. */
 export const DEFAULT_ROUTE_NAME = "default";
 
@@ -180,11 +187,13 @@ const OTHER_VARIABLES = new Set(["STANDPIPE_CONFIG", "STANDPIPE_TOOLS_REQUIRED"]
 
 /**
  * The complete configuration. `file` is the text of standpipe.yaml, undefined where there is none; `environment` is
- * looked through for STANDPIPE_ variables. Throws CollectorError `config_invalid` that names every problem.
+ * looked through for STANDPIPE_ variables. Throws CollectorError `config_invalid` that names every problem, those that
+ * `inspect` finds among them.
  */
 export function loadConfig(
   file: { readonly path: string; readonly text: string } | undefined,
   environment: Readonly<Record<string, string | undefined>>,
+  inspect: InspectRoute = () => [],
 ): Config {
   const problems: string[] = [];
   const merged = readFile(file, problems);
@@ -206,7 +215,7 @@ export function loadConfig(
   inheritFirehose(merged);
   const parsed = schema.safeParse(merged);
   if (!parsed.success) problems.push(...parsed.error.issues.flatMap(describeIssue));
-  else problems.push(...brokenRelations(parsed.data));
+  else problems.push(...brokenRelations(parsed.data), ...inspected(parsed.data, inspect));
   if (problems.length > 0 || !parsed.success) {
     const list = [...new Set(problems)].map((problem) => `  - ${problem}`).join("\n");
     throw new CollectorError("config_invalid", `the configuration can't be used; nothing was started:\n${list}`);
@@ -273,6 +282,16 @@ function brokenRelations({ ingest, journal, firehose, peers, routes }: z.output<
     ]),
   ];
   return relations.filter(([holds]) => !holds).map(([, problem]) => problem);
+}
+
+function inspected({ firehose, routes }: z.output<typeof schema>, inspect: InspectRoute): string[] {
+  const all = routes ?? [{ ...firehose, name: DEFAULT_ROUTE_NAME, startAt: "tail" as const }];
+  return all.flatMap((each, index) =>
+    inspect(each).map(({ key, problem }) => {
+      const path = routes === undefined ? `firehose.${key}:` : `routes.${index}.${key} of route ${each.name}:`;
+      return `${path} ${problem.replaceAll("\n", "\n      ")}`;
+    }),
+  );
 }
 
 function brokenRouteRelations(path: string, route: z.output<typeof firehose> | undefined): [boolean, string][] {

@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { systemClock } from "./clock.ts";
 import { type Collector, startCollector } from "./collector.ts";
 import { type Config, loadConfig } from "./config.ts";
+import { lineProblems } from "./delivery/lines.ts";
 import { CollectorError } from "./errors.ts";
 import { createLog } from "./log.ts";
 
@@ -58,7 +59,7 @@ function readArguments(): { config?: string; check?: boolean; help?: boolean } {
 
 function readConfig(named: string | undefined): Config {
   const path = named ?? FILE_DEFAULT;
-  if (named === undefined && !existsSync(path)) return loadConfig(undefined, process.env);
+  if (named === undefined && !existsSync(path)) return loadConfig(undefined, process.env, lineProblems);
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -66,7 +67,7 @@ function readConfig(named: string | undefined): Config {
     const code = (cause as { code?: string }).code ?? String(cause);
     throw new CollectorError("config_invalid", `can't read the configuration ${path} (${code})`, { cause });
   }
-  return loadConfig({ path, text }, process.env);
+  return loadConfig({ path, text }, process.env, lineProblems);
 }
 
 /** Resolves with the exit code when a signal has stopped it. */

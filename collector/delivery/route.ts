@@ -4,15 +4,12 @@ import type { RouteConfig } from "../config.ts";
 import type { JournalReader, RouteLedger } from "../journal/port.ts";
 import type { Log } from "../log.ts";
 import { extractRecord } from "../otlp/edit.ts";
-import { Transcoder } from "../otlp/transcode.ts";
 import { Delivery, type DeliveryStatus } from "./delivery.ts";
 import { StreamCheck } from "./describe.ts";
 import { FirehoseSink } from "./firehose.ts";
+import { createTranscoder } from "./lines.ts";
 import { Pace, type PaceStatus } from "./pace.ts";
 import type { Peers } from "./peers.ts";
-
-/** Lines that are made in one go: bounds memory where a large resource stands on many small log records. */
-const TRANSCODED_BYTES_MAX = 4 * 1024 * 1024;
 
 /** A disk that takes no cursor must not hold up a stop: what was delivered since is then delivered again. */
 const CURSOR_WRITE_MS_MAX = 1_000;
@@ -57,10 +54,7 @@ export function startRoute(options: RouteOptions): Route {
     sink,
     pacer: pace.pacer,
     onOutcome: (outcome) => pace.noteCall(outcome),
-    transcoder: new Transcoder({
-      bytesMax: TRANSCODED_BYTES_MAX,
-      ...(config.recordId ? { collectorId: journal.collectorId } : {}),
-    }),
+    transcoder: createTranscoder(config, journal.collectorId),
     extractRecord,
     compression: config.compression,
     oversize: config.oversize,

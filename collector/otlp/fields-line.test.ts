@@ -63,6 +63,7 @@ function members(name: string, from: string, log: Log, resource: Holder, scope: 
     (each) => from.startsWith(each) && (from.length === each.length || ".[".includes(from[each.length] ?? "")),
   );
   const holder = { attributes: log, resource, "scope.attributes": scope }[root ?? ""]?.attributes ?? [];
+  if (from === root && root !== "body" && holder.length === 0) return [];
   let value: Any | undefined = root === "body" ? log.body : { kvlistValue: { values: holder } };
   const keys = [...from.matchAll(/\[("(?:[^"\\]|\\.)*")\]/g)].map(([, key]) => JSON.parse(key ?? "") as string);
   for (const key of keys) {

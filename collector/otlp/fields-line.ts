@@ -173,6 +173,7 @@ export class FieldsLine implements LineShape {
       const { attributes, known } = MESSAGES[place];
       const to = field.all ? at : writer.fragment(name, at);
       const after = renderEntries(writer, attributes, known, position, end, to);
+      if (after === to) return at;
       return field.all ? after : asObject(writer, to, after);
     }
     const slots = this.#slots[place];
@@ -257,8 +258,8 @@ function renderEntries(
   return at;
 }
 
+/** Makes an object of the members in [open, at), of which there is one at least, with a comma before each. */
 function asObject(writer: JsonWriter, open: number, at: number): number {
-  if (at === open) at++;
   writer.target[open] = OPEN_BRACE;
   return writer.byte(CLOSE_BRACE, at);
 }

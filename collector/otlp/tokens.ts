@@ -2,6 +2,7 @@
  * The words that expressions of the configuration are made of (filter-parse.ts, field.ts), and how a mistake in one is
  * told: one sentence, the line that it is in, and a caret under the place.
  */
+import { editDistance } from "../edit-distance.ts";
 import { CollectorError } from "../errors.ts";
 
 export type TokenKind = "word" | "text" | "number" | "sign" | "end";
@@ -122,17 +123,4 @@ export function nearest(word: string, candidates: readonly string[]): string | u
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)[0];
   return best !== undefined && best.distance <= Math.max(1, word.length / 3) ? best.candidate : undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1];
-    for (const [j, other] of [...b].entries()) {
-      const change = (row[j] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
