@@ -6,7 +6,7 @@ import { lookup } from "node:dns/promises";
 import { isIPv6 } from "node:net";
 import { type ChannelCredentials, Client, credentials, Metadata } from "@grpc/grpc-js";
 import { decodeFigures, EXCHANGE_PATH, encodeFigures, FIGURES_BYTES_MAX } from "./peer-protocol.ts";
-import type { Figures, PeerAddresses, PeerTransport } from "./peers.ts";
+import { type Figures, NobodyThere, type PeerAddresses, type PeerTransport } from "./peers.ts";
 
 /** A peer that comes back is to be found within a few intervals. */
 const RECONNECT_MS_MIN = 100;
@@ -35,6 +35,8 @@ export class GrpcPeerTransport implements PeerTransport {
         (error, answer) => {
           signal.removeEventListener("abort", cancel);
           if (answer !== undefined) resolve(answer);
+          // grpc-js has no other place for it than its words; peer-protocol.test.ts would tell if they changed.
+          else if (error?.details.includes("ECONNREFUSED")) reject(new NobodyThere(error.details));
           else reject(error ?? new Error("the answer was empty"));
         },
       );

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { pino } from "pino";
 import { recordingLog } from "../testing/delivery-rig.ts";
 import { VirtualClock } from "../testing/virtual-clock.ts";
-import { type Figures, type PeerMember, Peers, type PeerTransport } from "./peers.ts";
+import { type Figures, NobodyThere, type PeerMember, Peers, type PeerTransport } from "./peers.ts";
 import type { Division } from "./share.ts";
 
 const QUOTA = 1_000_000;
@@ -18,7 +18,8 @@ class Replica {
   /** What its routes want. */
   wants = 10 * QUOTA;
   isUp = true;
-  isStopped = false;
+  /** Its machine is still there, and tells. */
+  isDead = false;
   /** What it is told where the others are. */
   addresses: readonly string[] | Error;
 
@@ -90,7 +91,8 @@ class Net {
     return {
       exchange: async (address, figures, signal) => {
         const to = this.replicas.get(address);
-        if (to === undefined || !to.isUp || !from.isUp) throw new Error("refused");
+        if (to?.isDead === true) throw new NobodyThere(address);
+        if (to === undefined || !to.isUp || !from.isUp) throw new Error("unreachable");
         if (!this.reaches(from.name, address)) return await never(signal);
         const answer = to.peers.hear(structuredClone(figures));
         return this.answers(from.name, address) ? structuredClone(answer) : await never(signal);
@@ -172,6 +174,29 @@ test("the part of one that stops is free at once", async () => {
   await net.stop("a", "b");
 });
 
+test("when all others have stopped, the last one takes all at once, though they are still listed", async () => {
+  const net = new Net("a", "b", "c");
+  await net.start();
+  await net.stop("b", "c");
+  expect(net.replica("a").divisions.get("all")).toMatchObject({ share: 1, replicas: 1, isCoordinated: true });
+  await net.clock.advance(60_000);
+  expect(net.replica("a").divisions.get("all")).toMatchObject({ share: 1, replicas: 1, isCoordinated: true });
+  expect(net.replica("a").lines.filter(({ level }) => level === 40)).toEqual([]);
+  await net.stop("a");
+});
+
+test("where a machine says that nobody listens, nobody is expected: the last one takes all when the lease is over", async () => {
+  const net = new Net("a", "b");
+  await net.start();
+  net.kill("b");
+  net.replica("b").isDead = true;
+  await net.clock.advance(LEASE_MS - 1_500);
+  expect(net.replica("a").share).toBe(0.5);
+  await net.clock.advance(3_500);
+  expect(net.replica("a").divisions.get("all")).toMatchObject({ share: 1, replicas: 1, isCoordinated: true });
+  await net.stop("a");
+});
+
 test("one that is new is counted at once, though its address is found later", async () => {
   const net = new Net("a", "b", "c");
   for (const name of ["a", "b"]) net.replica(name).addresses = ["a", "b"];
@@ -232,6 +257,8 @@ test("alone for certain, a replica takes all: nobody else is listed", async () =
 test("before it has heard anybody, a replica takes no more than its part of those listed", async () => {
   const net = new Net("a", "b", "c", "d");
   for (const name of ["b", "c", "d"]) net.kill(name);
+  // It may be about to start.
+  net.replica("b").isDead = true;
   await net.start("a");
   // Its own address is among them, and found to be its own.
   expect(net.replica("a").divisions.get("all")).toMatchObject({ replicas: 4, isCoordinated: false });

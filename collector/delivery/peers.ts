@@ -10,6 +10,7 @@
  * | a replica is new | it calls all others with its first round: they divide anew at once, before they find its address |
  * | a replica stops | it says so (a lease of 0), and its part is free at once |
  * | a replica dies, or can't be reached by anybody | its figures run out after `leaseMs`, and the others divide its part |
+ * | nobody listens where one was | it has ended: it is not expected any more, and may come back at any time |
  * | only one of two can reach the other | both hear: the answer carries figures too |
  * | DNS fails | those known stay known, and are asked on |
  * | nobody is reached, though others are listed | the count last known goes on, and feedback alone decides (share.ts) |
@@ -42,9 +43,17 @@ export interface Figures {
   readonly routes: readonly RouteFigures[];
 }
 
+/** The machine at an address says that nobody listens there: whoever was there has ended, however that came. */
+export class NobodyThere extends Error {
+  override readonly name = "NobodyThere";
+}
+
 /** The way to the others. */
 export interface PeerTransport {
-  /** Resolves with the answer of the collector at `address`. Rejects where there is none before `signal` is aborted. */
+  /**
+   * Resolves with the answer of the collector at `address`. Rejects where there is none before `signal` is aborted: with
+   * `NobodyThere` where that is certain.
+   */
   exchange(address: string, figures: Figures, signal: AbortSignal): Promise<Figures>;
   /** Lets go of the connections to all addresses but these. */
   keep(addresses: readonly string[]): void;
@@ -106,8 +115,12 @@ export class Peers {
   readonly #options: PeersOptions;
   readonly #members = new Set<Member>();
   readonly #heard = new Map<string, Heard>();
-  readonly #self = new Set<string>();
-  readonly #asking = new Set<string>();
+  /** Who answered at which address. */
+  readonly #ids = new Map<string, string>();
+  /** Those of them who have said that they stop, and were not heard since: nobody is to be expected there. */
+  readonly #gone = new Set<string>();
+  /** Addresses at which nobody listens any more. */
+  readonly #empty = new Set<string>();
   readonly #stopping = new AbortController();
   /** Ends the pause before the next round. */
   #wake = new AbortController();
@@ -138,7 +151,7 @@ export class Peers {
     this.#stopping.abort();
     this.#wake.abort();
     await this.#run;
-    await this.#tellAll(this.#figures(0));
+    await this.#tellAll(this.#figures(), new AbortController().signal);
     this.#options.transport.close();
   }
 
@@ -173,8 +186,13 @@ export class Peers {
     if (isKnown && figures.sequence <= before.figures.sequence) return this.#figures();
     const { leaseMs } = figures;
     if (leaseMs > 0 && !isKnown && !this.#hasRoom(nowMs)) return this.#figures();
-    if (leaseMs > 0) this.#heard.set(figures.collectorId, { figures, untilMs: nowMs + leaseMs });
-    else this.#heard.delete(figures.collectorId);
+    if (leaseMs > 0) {
+      this.#heard.set(figures.collectorId, { figures, untilMs: nowMs + leaseMs });
+      this.#gone.delete(figures.collectorId);
+    } else {
+      this.#heard.delete(figures.collectorId);
+      if ([...this.#ids.values()].includes(figures.collectorId)) this.#gone.add(figures.collectorId);
+    }
     for (const member of this.#members) {
       if (before !== undefined) forget(member, before.figures);
       if (leaseMs > 0) claim(member, figures, nowMs, leaseMs);
@@ -203,33 +221,33 @@ export class Peers {
 
   async #round(): Promise<void> {
     await this.#findAddresses();
-    await this.#tellAll(this.#figures());
+    await this.#tellAll(this.#figures(), this.#stopping.signal);
     this.#divide();
     this.#noteReach();
   }
 
-  /** Calls everybody at once, and waits no longer than a round may take. Who is slow is not asked again meanwhile. */
-  async #tellAll(figures: Figures): Promise<void> {
+  /** Calls everybody at once, and waits no longer than a round may take. */
+  async #tellAll(figures: Figures, cancel: AbortSignal): Promise<void> {
     const { transport, collectorId, clock, intervalMs } = this.#options;
-    const addresses = (this.#addresses ?? []).filter(
-      (address) => !this.#self.has(address) && !this.#asking.has(address),
-    );
+    const addresses = (this.#addresses ?? []).filter((address) => this.#ids.get(address) !== collectorId);
     if (addresses.length === 0) return;
     const late = new AbortController();
     const calls = addresses.map(async (address) => {
-      this.#asking.add(address);
       try {
         const answer = await transport.exchange(address, figures, late.signal);
-        if (answer.collectorId === collectorId) this.#self.add(address);
-        else this.hear(answer);
-      } catch {
-        // It is not there now: its figures run out, or it calls itself. Whether anybody is reached is noted below.
-      } finally {
-        this.#asking.delete(address);
+        this.#ids.set(address, answer.collectorId);
+        this.#empty.delete(address);
+        this.hear(answer);
+      } catch (reason) {
+        // Its figures run out, or it calls itself. Whether anybody is reached is noted elsewhere.
+        // Where nobody was yet, somebody may be about to start.
+        if (reason instanceof NobodyThere && this.#ids.has(address)) this.#empty.add(address);
+        else this.#empty.delete(address);
       }
     });
     const answered = new AbortController();
-    await Promise.race([Promise.all(calls).then(() => answered.abort()), clock.sleep(intervalMs, answered.signal)]);
+    const all = Promise.all(calls).then(() => answered.abort());
+    await Promise.race([all, clock.sleep(intervalMs, AbortSignal.any([answered.signal, cancel]))]);
     late.abort();
   }
 
@@ -246,7 +264,12 @@ export class Peers {
     try {
       const found = await Promise.race([addresses(), tooLate]);
       this.#addresses = [...new Set(found)].sort().slice(0, PEERS_MAX);
-      for (const address of this.#self) if (!this.#addresses.includes(address)) this.#self.delete(address);
+      for (const [address, id] of this.#ids) {
+        if (this.#addresses.includes(address)) continue;
+        this.#ids.delete(address);
+        this.#gone.delete(id);
+      }
+      for (const address of this.#empty) if (!this.#addresses.includes(address)) this.#empty.delete(address);
       transport.keep(this.#addresses);
       if (this.#addressesFail)
         log.info({ listed: this.#addresses.length }, "the addresses of the replicas are known again");
@@ -260,13 +283,18 @@ export class Peers {
     }
   }
 
-  /** How many others there should be, by their addresses; undefined while nobody knows. */
+  /** How many others there should be, by their addresses; undefined while nobody knows. Who has ended is none of them. */
   #listed(): number | undefined {
     if (this.#addresses === undefined || (this.#addressesFail && this.#addresses.length === 0)) return undefined;
-    return this.#addresses.length - this.#self.size;
+    const { collectorId } = this.#options;
+    return this.#addresses.filter((address) => {
+      const id = this.#ids.get(address);
+      return !this.#empty.has(address) && (id === undefined || (id !== collectorId && !this.#gone.has(id)));
+    }).length;
   }
 
-  #figures(leaseMs: number = this.#options.leaseMs): Figures {
+  #figures(): Figures {
+    const leaseMs = this.#stopping.signal.aborted ? 0 : this.#options.leaseMs;
     const routes = [...this.#members].map((member) => {
       const { capacityBytesPerSecond: _, ...figures } = member.joined.figures();
       return { route: member.route, stream: member.stream, ...figures };
