@@ -80,7 +80,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 }
 
 test(
-  "three processes use one stream's quota to the full, evenly, and two divide the part of the third when it is killed",
+  "three processes use one stream's quota to the full, evenly, and so do those that are left when one is killed, or stops",
   async () => {
     await withFolder(async (directory) => {
       const stream = { name: "logs", mibPerSecond: QUOTA_MIB, pattern: "random", discard: true } as const;
@@ -130,6 +130,14 @@ test(
         expect(two.used).toBeGreaterThanOrEqual(0.9);
         expect(two.throttled).toBeLessThanOrEqual(0.05);
         expect(two.jain).toBeGreaterThanOrEqual(0.9);
+
+        // Who stops as asked says good-bye: nobody waits for its lease.
+        const [stopping, last] = others as [CollectorProcess, CollectorProcess];
+        expect(await stopping.end("SIGTERM")).toBe(0);
+        expect((await viewOf(last)).routes[0].pace).toMatchObject({ share: 1, replicas: 1 });
+        const one = await measure(firehose, [last], 4_000);
+        console.log(JSON.stringify({ one }));
+        expect(one.used).toBeGreaterThanOrEqual(0.9);
       } finally {
         for (const sender of senders) sender[Symbol.dispose]();
         for (const collector of collectors) await collector[Symbol.asyncDispose]();
