@@ -176,7 +176,17 @@ export function isEqual(bytes: Uint8Array, position: number, end: number, other:
   return true;
 }
 
-/** [position, end) as text; what is not UTF-8 becomes U+FFFD, as in a line. */
-export function toText(bytes: Uint8Array, position: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + position, end - position).toString();
+/** Makes texts of bytes; one after the other of the same bytes is cheap, since it keeps its view of them. */
+export class Texts {
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: Buffer = Buffer.alloc(0);
+
+  /** [position, end) as text; what is not UTF-8 becomes U+FFFD, as in a line. */
+  read(bytes: Uint8Array, position: number, end: number): string {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    }
+    return this.#view.toString("utf8", position, end);
+  }
 }

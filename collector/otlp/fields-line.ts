@@ -16,7 +16,7 @@ import { createFragment, type Fragment, JsonWriter } from "./json-writer.ts";
 import { type LineShape, type RecordId, type Render, renderWhole, roomFor } from "./line-shape.ts";
 import { renderKeyValue, renderMember } from "./render.ts";
 import { MESSAGES, type Place, placeOf, Slots, TAGS } from "./slots.ts";
-import { compileTimeFormat, type FormatTime, RFC_3339 } from "./time-format.ts";
+import { RFC_3339, TimeFormat } from "./time-format.ts";
 import { KNOWN_IN_LIST, lowBits, payloadEnd, payloadStart, type Span, skipField, skipVarint } from "./wire.ts";
 
 /** What JSON can say. */
@@ -59,6 +59,8 @@ const DELETE = 0x7f;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
+const TIME = parseField("timestamp");
+const OBSERVED = parseField("observedTimestamp");
 const NOTHING: Span = { bytes: new Uint8Array(0), start: 0, end: 0 };
 
 interface Pick {
@@ -69,7 +71,7 @@ interface Pick {
   /** In the slots of its place; -1: it is not of one field. */
   readonly slot: number;
   readonly keys: readonly Uint8Array[];
-  readonly format: FormatTime | undefined;
+  readonly format: TimeFormat | undefined;
   /** Of a resource or scope: what was rendered of it, in the context. */
   from: number;
   to: number;
@@ -86,6 +88,8 @@ export class FieldsLine implements LineShape {
     resource: new Slots("resource"),
     scope: new Slots("scope"),
   };
+  readonly #timeSlot = this.#slots.record.slotOf(TIME);
+  readonly #observedSlot = this.#slots.record.slotOf(OBSERVED);
   readonly #parts: readonly Part[];
   readonly #context = new JsonWriter(CAPACITY_BYTES, CAPACITY_KEPT_BYTES);
   #resourceEnd = 0;
@@ -222,22 +226,16 @@ export class FieldsLine implements LineShape {
   /** The time of the record, or where it has none the time at which it was seen; and the other way round. */
   #renderTime(writer: JsonWriter, { field, name, format }: Pick, at: number): number {
     const { positions } = this.#slots.record;
-    const time = positions[this.#slots.record.slotOf(TIME)] as number;
-    const observed = positions[this.#slots.record.slotOf(OBSERVED)] as number;
+    const time = positions[this.#timeSlot] as number;
+    const observed = positions[this.#observedSlot] as number;
     let position = field.root === "timestamp" ? time : observed;
     if (field.root === "timestamp" && (position < 0 || writer.isZero64(position))) position = observed;
     if (position < 0 || writer.isZero64(position) || format === undefined) return at;
     const { seconds, nanos } = writer.seconds(position);
-    const text = format(seconds, nanos);
-    writer.reserve(at, name.length + text.length * 3);
-    const to = writer.fragment(name, at);
-    return to + encoder.encodeInto(text, writer.target.subarray(to)).written;
+    writer.reserve(at, name.length + format.prepare(seconds, nanos));
+    return format.write(writer.target, writer.fragment(name, at));
   }
 }
-
-const TIME = parseField("timestamp");
-const OBSERVED = parseField("observedTimestamp");
-const encoder = new TextEncoder();
 
 /** The KeyValues under `tag` in [position, end), each as a member. */
 function renderEntries(
@@ -271,7 +269,7 @@ function escapeUnicode(writer: JsonWriter, open: number, end: number): number {
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(line);
   const escaped = text.replace(/[\x7f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
   writer.reserve(open, escaped.length);
-  return open + encoder.encodeInto(escaped, writer.target.subarray(open)).written;
+  return open + Buffer.from(writer.target.buffer).write(escaped, open, "latin1");
 }
 
 function compileParts(options: FieldsOptions, hasRecordId: boolean, slots: Readonly<Record<Place, Slots>>): Part[] {
@@ -311,14 +309,13 @@ function compilePart(
   if (!field.all) take(name, names);
   const place = placeOf(root);
   const isAttributes = isKeyed(root) && root !== "body" && path.length === 0;
-  if (isTime) for (const time of [TIME, OBSERVED]) slots.record.slotOf(time);
   const pick: Pick = {
     field,
     place,
     name: createFragment(`,${JSON.stringify(name)}:`),
     slot: root === "recordId" || isAttributes ? -1 : slots[place].slotOf(field),
     keys: path.slice(TAGS[root] === undefined ? 1 : 0).map((key) => Buffer.from(key)),
-    format: isTime ? compileTimeFormat(format ?? RFC_3339) : undefined,
+    format: isTime ? new TimeFormat(format ?? RFC_3339) : undefined,
     from: 0,
     to: 0,
   };

@@ -11,7 +11,7 @@
  * Of attributes and map entries given twice the last one counts, as it does for most readers of the line. What is given
  * in parts throws IRREGULAR, and that one message is read again from its canonical form.
  */
-import { AnyValue, isEqual, STRING, toText } from "./any-value.ts";
+import { AnyValue, isEqual, STRING, Texts } from "./any-value.ts";
 import { RECORD, toCanonical } from "./canonical.ts";
 import type { Root } from "./field.ts";
 import { type Expression, parseFilter, type Test } from "./filter-parse.ts";
@@ -72,6 +72,7 @@ class WireFilter implements Filter {
     scope: new Slots("scope"),
   };
   readonly #value = new AnyValue();
+  readonly #texts = new Texts();
   #verdict: boolean | undefined;
   /** What the record at hand is read from: the request, or the canonical form of the record. */
   #bytes: Uint8Array = new Uint8Array(0);
@@ -163,7 +164,7 @@ class WireFilter implements Filter {
         if (start === stop) return false;
         const isId = root === "traceId" || root === "spanId";
         if (isId && test.kind === "matches") return test.pattern.test(toHex(bytes, start, stop));
-        return testText(bytes, start, stop, test);
+        return this.#testText(bytes, start, stop, test);
       }
       default:
         return this.#testAny(position, end, keys, test);
@@ -178,13 +179,26 @@ class WireFilter implements Filter {
     switch (test.kind) {
       case "text":
       case "matches":
-        return value.tag === STRING && testText(value.bytes, value.start, value.end, test);
+        return value.tag === STRING && this.#testText(value.bytes, value.start, value.end, test);
       case "boolean":
         return value.toBoolean() === test.value;
       default: {
         const number = value.toNumber();
         return number !== undefined && testNumber(number, test);
       }
+    }
+  }
+
+  #testText(bytes: Uint8Array, position: number, end: number, test: CompiledTest): boolean {
+    switch (test.kind) {
+      case "exists":
+        return true;
+      case "text":
+        return isEqual(bytes, position, end, test.utf8);
+      case "matches":
+        return test.pattern.test(this.#texts.read(bytes, position, end));
+      default:
+        return false;
     }
   }
 
@@ -257,19 +271,6 @@ function testNumber(number: number | bigint, test: CompiledTest): boolean {
       }
   }
   return false;
-}
-
-function testText(bytes: Uint8Array, position: number, end: number, test: CompiledTest): boolean {
-  switch (test.kind) {
-    case "exists":
-      return true;
-    case "text":
-      return isEqual(bytes, position, end, test.utf8);
-    case "matches":
-      return test.pattern.test(toText(bytes, position, end));
-    default:
-      return false;
-  }
 }
 
 function toHex(bytes: Uint8Array, position: number, end: number): string {

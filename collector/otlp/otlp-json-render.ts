@@ -41,7 +41,21 @@ function member(name: string, kind: Kind): Member {
 }
 
 /** Fields by tag, in the order in which they are written. */
-const RECORD_MEMBERS = new Map([
+class Members {
+  readonly all: readonly (readonly [number, Member])[];
+  readonly #isOne = new Uint8Array(256);
+
+  constructor(all: readonly (readonly [number, Member])[]) {
+    this.all = all;
+    for (const [tag] of all) this.#isOne[tag] = 1;
+  }
+
+  has(tag: number): boolean {
+    return this.#isOne[tag] === 1;
+  }
+}
+
+const RECORD_MEMBERS = new Members([
   [0x09, member("timeUnixNano", "time")],
   [0x59, member("observedTimeUnixNano", "time")],
   [0x10, member("severityNumber", "enum")],
@@ -53,13 +67,13 @@ const RECORD_MEMBERS = new Map([
   [0x45, member("flags", "fixed32")],
   [0x38, member("droppedAttributesCount", "count")],
 ]);
-const SCOPE_MEMBERS = new Map([
+const SCOPE_MEMBERS = new Members([
   [0x0a, member("name", "text")],
   [0x12, member("version", "text")],
-  [0x20, { name: DROPPED, kind: "count" as const }],
+  [0x20, { name: DROPPED, kind: "count" }],
 ]);
-const RESOURCE_MEMBERS = new Map([[0x10, { name: DROPPED, kind: "count" as const }]]);
-const ENTITY_REF_MEMBERS = new Map([
+const RESOURCE_MEMBERS = new Members([[0x10, { name: DROPPED, kind: "count" }]]);
+const ENTITY_REF_MEMBERS = new Members([
   [0x0a, member("schemaUrl", "text")],
   [0x12, member("type", "text")],
 ]);
@@ -108,16 +122,21 @@ export function renderOtlpScope(writer: JsonWriter, position: number, end: numbe
   return renderAttributes(writer, 0x1a, KNOWN_IN_SCOPE, position, end, at, undefined);
 }
 
+/** Used again for each message: nothing here is within another while it is being written. */
+const found = new Int32Array(256);
+const entry = new KeyValue();
+const any = new AnyValue();
+
 /** The last of each field, where it is not the default. */
 function renderMembers(
   writer: JsonWriter,
-  members: ReadonlyMap<number, Member>,
+  members: Members,
   known: number,
   position: number,
   end: number,
   at: number,
 ): number {
-  const found = new Int32Array(128).fill(-1);
+  found.fill(-1);
   for (let next = position; next < end; ) {
     const tag = writer.source[next] as number;
     if (members.has(tag)) {
@@ -126,7 +145,7 @@ function renderMembers(
     }
     next = skipField(writer.source, next, end, known);
   }
-  for (const [tag, { name, kind }] of members) {
+  for (const [tag, { name, kind }] of members.all) {
     const value = found[tag] as number;
     if (value >= 0) at = renderField(writer, name, kind, value, end, at);
   }
@@ -212,13 +231,13 @@ function renderAll(
 }
 
 function renderKeyValue(writer: JsonWriter, position: number, end: number, at: number, depth: number): number {
-  const entry = new KeyValue();
   const bytes = writer.source;
   entry.read(bytes, position, end);
-  let to = entry.keyStart === entry.keyEnd ? at : writer.string(entry.keyStart, entry.keyEnd, writer.fragment(KEY, at));
-  if (entry.value >= 0) {
-    const start = payloadStart(bytes, entry.value, end);
-    const stop = payloadEnd(bytes, entry.value, start, end);
+  const { keyStart, keyEnd, value } = entry;
+  let to = keyStart === keyEnd ? at : writer.string(keyStart, keyEnd, writer.fragment(KEY, at));
+  if (value >= 0) {
+    const start = payloadStart(bytes, value, end);
+    const stop = payloadEnd(bytes, value, start, end);
     to = renderAny(writer, start, stop, writer.fragment(VALUE, to), depth);
   }
   return asObject(writer, at, to);
@@ -227,11 +246,10 @@ function renderKeyValue(writer: JsonWriter, position: number, end: number, at: n
 /** The AnyValue [position, end). */
 function renderAny(writer: JsonWriter, position: number, end: number, at: number, depth: number): number {
   if (depth > NESTING_MAX) malformed(`values nested deeper than ${NESTING_MAX} levels`, position);
-  const any = new AnyValue();
   const bytes = writer.source;
   any.readPayload(bytes, position, end);
-  const { start, end: stop } = any;
-  switch (any.tag) {
+  const { tag, start, end: stop } = any;
+  switch (tag) {
     case STRING:
       return asObject(writer, at, writer.string(start, stop, writer.fragment(STRING_VALUE, at)));
     case BOOL:
@@ -247,7 +265,7 @@ function renderAny(writer: JsonWriter, position: number, end: number, at: number
       return asObject(writer, at, writer.base64(start, stop, writer.fragment(BYTES_VALUE, at)));
     case ARRAY:
     case MAP: {
-      const isMap = any.tag === MAP;
+      const isMap = tag === MAP;
       const list = writer.fragment(isMap ? MAP_VALUE : ARRAY_VALUE, at);
       const render = isMap ? renderKeyValue : renderAny;
       const to = renderAll(writer, VALUES, 0x0a, KNOWN_IN_LIST, start, stop, list, render, depth + 1);

@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 import { RE2JS, RE2JSSyntaxException } from "re2js";
 import { CollectorError } from "../errors.ts";
-import { AnyValue, ARRAY, BYTES, KeyValue, MAP, STRING, toText } from "./any-value.ts";
+import { AnyValue, ARRAY, BYTES, KeyValue, MAP, STRING, Texts } from "./any-value.ts";
 import { RECORD, RESOURCE, SCOPE, type Shape, toCanonical, toField } from "./canonical.ts";
 import { isKeyed, parseField, type Root } from "./field.ts";
 import { JsonWriter } from "./json-writer.ts";
@@ -62,6 +62,12 @@ type Change = typeof KEPT | typeof DROPPED | Uint8Array;
 const KEPT = "kept";
 const DROPPED = "dropped";
 
+/** By tag, what may change in each kind of message. */
+type Roots = Readonly<Record<number, Root>>;
+const RECORD_ROOTS: Roots = { 50: "attributes", 42: "body" };
+const RESOURCE_ROOTS: Roots = { 10: "resource" };
+const SCOPE_ROOTS: Roots = { 26: "scope.attributes" };
+
 /** Throws CollectorError `config_invalid`. */
 export function compileRedactor(options: RedactOptions): Redactor {
   return new Redactor(options);
@@ -73,6 +79,7 @@ export class Redactor {
   readonly #salt: string;
   readonly #scratch = new JsonWriter(1024, 64 * 1024);
   readonly #entry = new KeyValue();
+  readonly #texts = new Texts();
 
   constructor(options: RedactOptions) {
     const rules: Partial<Record<Root, Rule>> = {};
@@ -86,28 +93,20 @@ export class Redactor {
 
   /** The log record [position, end) as it may leave; undefined when nothing in it changes. */
   record(bytes: Uint8Array, position: number, end: number): Uint8Array | undefined {
-    return this.#message(bytes, position, end, RECORD, { 50: "attributes", 42: "body" });
+    return this.#message(bytes, position, end, RECORD, RECORD_ROOTS);
   }
 
   /** The same of a resource. */
   resource(resource: Span | undefined): Span | undefined {
-    return (
-      resource && toSpan(this.#message(resource.bytes, resource.start, resource.end, RESOURCE, { 10: "resource" }))
-    );
+    return resource && toSpan(this.#message(resource.bytes, resource.start, resource.end, RESOURCE, RESOURCE_ROOTS));
   }
 
   /** The same of an instrumentation scope. */
   scope(scope: Span | undefined): Span | undefined {
-    return scope && toSpan(this.#message(scope.bytes, scope.start, scope.end, SCOPE, { 26: "scope.attributes" }));
+    return scope && toSpan(this.#message(scope.bytes, scope.start, scope.end, SCOPE, SCOPE_ROOTS));
   }
 
-  #message(
-    bytes: Uint8Array,
-    position: number,
-    end: number,
-    shape: Shape,
-    roots: Readonly<Record<number, Root>>,
-  ): Uint8Array | undefined {
+  #message(bytes: Uint8Array, position: number, end: number, shape: Shape, roots: Roots): Uint8Array | undefined {
     try {
       return this.#messagePlain(bytes, position, end, shape, roots);
     } catch (reason) {
@@ -117,13 +116,7 @@ export class Redactor {
     return this.#messagePlain(canonical, 0, canonical.length, shape, roots);
   }
 
-  #messagePlain(
-    bytes: Uint8Array,
-    position: number,
-    end: number,
-    shape: Shape,
-    roots: Readonly<Record<number, Root>>,
-  ): Uint8Array | undefined {
+  #messagePlain(bytes: Uint8Array, position: number, end: number, shape: Shape, roots: Roots): Uint8Array | undefined {
     let hasBody = false;
     return rewrite(bytes, position, end, shape.known, (tag, start, stop) => {
       const root = roots[tag];
@@ -140,7 +133,7 @@ export class Redactor {
   #keyValue(bytes: Uint8Array, position: number, end: number, rule: Rule | undefined, depth: number): Change {
     const entry = this.#entry;
     entry.read(bytes, position, end);
-    const own = rule?.entries.find(({ key }) => entry.isKey(key));
+    const own = rule === undefined ? undefined : ruleOf(rule, entry);
     if (own?.action === "drop") return DROPPED;
     if (entry.value < 0 || (own === undefined && this.#masks.length === 0)) return KEPT;
     const key = entry.key;
@@ -160,7 +153,7 @@ export class Redactor {
     if (rule?.action === "hash") return stringValue(Buffer.from(this.#hash(value, position, end)));
     if (value.tag === STRING) {
       if (this.#masks.length === 0) return KEPT;
-      const text = toText(bytes, value.start, value.end);
+      const text = this.#texts.read(bytes, value.start, value.end);
       const masked = this.#masks.reduce(applyMask, text);
       return masked === text ? KEPT : stringValue(Buffer.from(masked));
     }
@@ -219,6 +212,11 @@ function rewrite(
   if (!isChanged) return undefined;
   parts.push(bytes.subarray(keptFrom, end));
   return Buffer.concat(parts);
+}
+
+function ruleOf({ entries }: Rule, entry: KeyValue): Rule | undefined {
+  for (const rule of entries) if (entry.isKey(rule.key)) return rule;
+  return undefined;
 }
 
 function toSpan(bytes: Uint8Array | undefined): Span | undefined {

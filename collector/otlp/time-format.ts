@@ -7,22 +7,93 @@
  */
 import { CollectorError } from "../errors.ts";
 
-/** Writes a time, given as whole seconds since 1970 and the nanoseconds beyond, as JSON. */
-export type FormatTime = (seconds: number, nanos: number) => string;
-
-/** The default of fluentd's and Fluent Bit's Firehose outputs is their own; this is how a line says it otherwise. */
+/** How times are written where nothing is said. */
 export const RFC_3339 = "%Y-%m-%dT%H:%M:%S.%9NZ";
 
-const NUMBERS: Readonly<Record<string, FormatTime>> = {
-  unixtime: (seconds) => String(seconds),
-  unixtime_millis: (seconds, nanos) => scaled(seconds, nanos, 3),
-  unixtime_micros: (seconds, nanos) => scaled(seconds, nanos, 6),
-  unixtime_nanos: (seconds, nanos) => scaled(seconds, nanos, 9),
-  float: (seconds, nanos) => {
-    const value = Number(`${seconds}.${padded(nanos, 9)}`);
-    return Number.isInteger(value) ? `${value}.0` : String(value);
-  },
+/** A piece of a format: text, a letter, or digits of the fraction of a second. */
+type Piece = string | ((time: Date) => string) | { readonly digits: number };
+
+/** Whole numbers, by how many digits of the fraction they have. */
+const NUMBERS: Readonly<Record<string, number>> = {
+  unixtime: 0,
+  unixtime_millis: 3,
+  unixtime_micros: 6,
+  unixtime_nanos: 9,
 };
+
+const ZERO = 0x30;
+const NANOS_DIGITS = 9;
+const encoder = new TextEncoder();
+
+/** Writes times as JSON, each given as whole seconds since 1970 and the nanoseconds beyond: `prepare`, then `write`. */
+export class TimeFormat {
+  readonly #pieces: readonly Piece[];
+  /** A number with a point, by fluentd's name `float`: as a double has it. */
+  readonly #isFloat: boolean;
+  /** Digits of the fraction of a whole number; undefined for what is none. */
+  readonly #numberDigits: number | undefined;
+  /** What is around the fractions, for times of one second, which follow each other. */
+  #template = new Uint8Array(0);
+  #fractions: { readonly at: number; readonly digits: number }[] = [];
+  #second = Number.NaN;
+  #nanos = 0;
+
+  /** Throws CollectorError `config_invalid` for a format that holds what is no time. */
+  constructor(format: string) {
+    this.#isFloat = format === "float";
+    this.#numberDigits = NUMBERS[format];
+    if (this.#isFloat) this.#pieces = [];
+    else if (this.#numberDigits === undefined) this.#pieces = ['"', ...parse(format), '"'];
+    else this.#pieces = [(time) => String(time.getTime() / 1000), { digits: this.#numberDigits }];
+  }
+
+  /** Takes a time, and says how many bytes it will be. */
+  prepare(seconds: number, nanos: number): number {
+    this.#nanos = nanos;
+    if (this.#isFloat) {
+      const value = Number(`${seconds}.${padded(nanos, NANOS_DIGITS)}`);
+      this.#template = encoder.encode(Number.isInteger(value) ? `${value}.0` : String(value));
+    } else if (seconds === 0 && this.#numberDigits !== undefined) {
+      // No zeros before the number, which JSON does not have.
+      this.#template = encoder.encode(String(Math.floor(nanos / 10 ** (NANOS_DIGITS - this.#numberDigits))));
+      this.#fractions = [];
+      this.#second = 0;
+    } else if (seconds !== this.#second) {
+      this.#second = seconds;
+      this.#enter(new Date(seconds * 1000));
+    }
+    return this.#template.length;
+  }
+
+  /** Writes the time that was prepared at `at`, and returns the offset after it. */
+  write(target: Uint8Array, at: number): number {
+    const template = this.#template;
+    for (let index = 0; index < template.length; index++) target[at + index] = template[index] as number;
+    for (const { at: offset, digits } of this.#fractions) {
+      let rest = Math.floor(this.#nanos / 10 ** (NANOS_DIGITS - digits));
+      for (let index = at + offset + digits - 1; index >= at + offset; index--) {
+        target[index] = ZERO + (rest % 10);
+        rest = Math.floor(rest / 10);
+      }
+    }
+    return at + template.length;
+  }
+
+  #enter(time: Date): void {
+    this.#fractions = [];
+    const parts: Uint8Array[] = [];
+    let at = 0;
+    for (const piece of this.#pieces) {
+      const isFraction = typeof piece === "object";
+      if (isFraction) this.#fractions.push({ at, digits: piece.digits });
+      const text = isFraction ? "0".repeat(piece.digits) : typeof piece === "string" ? piece : piece(time);
+      const part = encoder.encode(text);
+      parts.push(part);
+      at += part.length;
+    }
+    this.#template = Uint8Array.from(Buffer.concat(parts));
+  }
+}
 
 const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const MONTHS = [
@@ -72,30 +143,6 @@ const LETTERS: Readonly<Record<string, (time: Date) => string>> = {
 /** Letters that stand for several. */
 const TOGETHER: Readonly<Record<string, string>> = { F: "%Y-%m-%d", T: "%H:%M:%S", R: "%H:%M", D: "%m/%d/%y", h: "%b" };
 
-/** A piece of a format: text, a letter, or digits of the fraction of a second. */
-type Piece = string | ((time: Date) => string) | { readonly digits: number };
-
-/** Throws CollectorError `config_invalid` for a format that holds what is no time. */
-export function compileTimeFormat(format: string): FormatTime {
-  const number = NUMBERS[format];
-  if (number !== undefined) return number;
-  const pieces = parse(format);
-  // Times of one second follow each other: what is between fractions is kept from one to the next.
-  let known = Number.NaN;
-  let texts: readonly (string | { readonly digits: number })[] = [];
-  return (seconds, nanos) => {
-    if (seconds !== known) {
-      const time = new Date(seconds * 1000);
-      texts = pieces.map((piece) => (typeof piece === "function" ? piece(time) : piece));
-      known = seconds;
-    }
-    let text = "";
-    for (const each of texts)
-      text += typeof each === "string" ? each : padded(nanos, 9).slice(0, each.digits).padEnd(each.digits, "0");
-    return `"${text}"`;
-  };
-}
-
 function parse(format: string): Piece[] {
   if (format === "") throw new CollectorError("config_invalid", "a time format can't be empty");
   const pieces: Piece[] = [];
@@ -119,11 +166,6 @@ function parse(format: string): Piece[] {
     }
   }
   return pieces;
-}
-
-function scaled(seconds: number, nanos: number, digits: number): string {
-  if (seconds === 0) return String(Math.floor(nanos / 10 ** (9 - digits)));
-  return `${seconds}${padded(nanos, 9).slice(0, digits)}`;
 }
 
 function padded(value: number, digits: number): string {
