@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { loadConfig } from "../config.ts";
+import { compileFilter } from "../otlp/filter.ts";
 import { requestType } from "../otlp/request-samples.ts";
 import { withFolder } from "../testing/temporary.ts";
 import { createTranscoder, type LineConfig, lineProblems } from "./lines.ts";
@@ -48,4 +50,25 @@ test("every key that can't be used is told, with the place in it", () => {
     { key: "shape", problem: expect.stringContaining("no place for recordId") },
     { key: "redact", problem: "can't read saltFile /nowhere/salt (ENOENT)" },
   ]);
+});
+
+test("what README.md shows can be used as it stands", () => {
+  const page = readFileSync(join(import.meta.dir, "../otlp/README.md"), "utf8");
+  const blocks = [...page.matchAll(/^```(yaml)?\n(.*?)^```$/gms)].map(([, language, text = ""]) => ({
+    language,
+    text,
+  }));
+  const files = blocks.filter(({ language }) => language === "yaml").map(({ text }) => text);
+  expect(files.length).toBeGreaterThan(2);
+  for (const text of files) {
+    const whole = text.startsWith("routes:") ? text : `firehose:\n${text.replace(/^/gm, "  ")}`;
+    // The salt is a file of the reader's own.
+    const file = { path: "standpipe.yaml", text: whole.replace(/saltFile:.*/g, "") };
+    expect(loadConfig(file, { STANDPIPE_FIREHOSE_STREAM: "logs" }, lineProblems).routes.length).toBeGreaterThan(0);
+  }
+  const filters = blocks
+    .filter(({ text }) => text.startsWith("severity"))
+    .flatMap(({ text }) => text.trim().split("\n"));
+  expect(filters.length).toBeGreaterThan(4);
+  for (const filter of filters) compileFilter(filter);
 });
