@@ -60,6 +60,8 @@ export class Feedback {
       return;
     }
     this.#throttledBytes += outcome.throttledBytes;
+    // A pause runs its course: while the stream's bucket is empty, one call more or less that it refuses tells little.
+    if (this.#options.controller.isPausing) return;
     this.#endEpoch();
     this.#wake.abort();
   }

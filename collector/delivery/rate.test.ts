@@ -42,21 +42,27 @@ test("while nothing is throttled and the backlog is young, it stays there", () =
   expect(rateAfter(controllerOf(), 600)).toBeCloseTo(990_000);
 });
 
-test("it backs off to what the stream took, and for a moment to half of that, so that the stream has room again", () => {
+test("throttled where it was not before, it goes on at 0.7, after a pause of half of that", () => {
   const controller = controllerOf();
   rateAfter(controller, 3);
-  controller.observe(fullSecond(controller, { acceptedBytes: 700_000, throttledBytes: 290_000 }));
-  const paused = controller.quota.bytesPerSecond;
+  controller.observe(fullSecond(controller, { acceptedBytes: 900_000, throttledBytes: 90_000 }));
+  expect(controller.quota.bytesPerSecond).toBeCloseTo((990_000 * 0.7) / 2);
   expect(controller.isPausing).toBe(true);
   controller.observe(fullSecond(controller, { durationMs: 200 }));
   expect(controller.isPausing).toBe(false);
-  const back = controller.quota.bytesPerSecond;
-  expect(paused).toBeCloseTo(back / 0.985 / 2, 0);
-  expect(back).toBeGreaterThan(700_000 * 0.98);
-  expect(back).toBeLessThan(990_000);
+  expect(controller.quota.bytesPerSecond).toBeCloseTo(990_000 * 0.7 * 0.985);
 });
 
-test("throttled again before anything else was seen, it backs off by the fraction, 5 % at least and a half at most", () => {
+test("throttled again soon after, it goes on at what was accepted in between", () => {
+  const controller = controllerOf();
+  controller.observe(fullSecond(controller, { acceptedBytes: 900_000, throttledBytes: 90_000 }));
+  controller.observe(fullSecond(controller, { durationMs: 200, acceptedBytes: 100_000 }));
+  controller.observe(fullSecond(controller, { durationMs: 200, acceptedBytes: 100_000, throttledBytes: 25_000 }));
+  controller.observe(fullSecond(controller, { durationMs: 200 }));
+  expect(controller.quota.bytesPerSecond).toBeCloseTo(500_000 * 0.985);
+});
+
+test("in the pause it backs off by the fraction that fails, 5 % at least and a half at most", () => {
   for (const [throttledBytes, kept] of [
     [100, 0.95],
     [20_000, 0.8],
@@ -66,32 +72,44 @@ test("throttled again before anything else was seen, it backs off by the fractio
     controller.observe(fullSecond(controller, { throttledBytes: 290_000 }));
     const before = controller.quota.bytesPerSecond;
     const acceptedBytes = 100_000 - throttledBytes;
-    controller.observe(fullSecond(controller, { durationMs: 100, acceptedBytes, throttledBytes }));
-    expect(controller.quota.bytesPerSecond / before).toBeCloseTo(kept / 2);
+    controller.observe(fullSecond(controller, { durationMs: 200, acceptedBytes, throttledBytes }));
+    expect(controller.quota.bytesPerSecond / before).toBeCloseTo(kept);
   }
+});
+
+test("an outage in which nothing is taken does not make it forget what the stream takes", () => {
+  const controller = controllerOf();
+  rateAfter(controller, 3);
+  for (let probe = 0; probe < 100; probe++) {
+    const refused = { durationMs: 10, acceptedBytes: 0, throttledBytes: 25_000, isPacerLimited: false };
+    controller.observe(fullSecond(controller, refused));
+    controller.observe(fullSecond(controller, { acceptedBytes: 0, isPacerLimited: false }));
+  }
+  expect(controller.quota.bytesPerSecond).toBeLessThan(100_000);
+  expect(rateAfter(controller, 7)).toBeGreaterThan(960_000);
 });
 
 test("after a cut it comes back to the ceiling, when the stream takes that much again", () => {
   const controller = controllerOf();
   controller.observe(fullSecond(controller, { acceptedBytes: 500_000, throttledBytes: 490_000 }));
-  expect(rateAfter(controller, 3)).toBeLessThan(800_000);
+  expect(rateAfter(controller, 1)).toBeLessThan(500_000);
   expect(rateAfter(controller, 60)).toBeCloseTo(990_000);
 });
 
-test("what probing costs stays below the fraction that is allowed, whatever the size of calls", () => {
+test("what probing costs stays below the fraction that is allowed, whatever the size of what is refused", () => {
   for (const callBytes of [5_000, 30_000, 90_000]) {
-    const controller = controllerOf({ throttledFractionMax: 0.005 });
+    const controller = controllerOf({ throttledFractionMax: 0.01 });
     let bucket = 300_000;
     let [accepted, throttled] = [0, 0];
-    // A stream that takes 600,000 bytes a second, in tenths of a second.
-    for (let tenth = 0; tenth < 10 * 600; tenth++) {
-      bucket = Math.min(600_000, bucket + 60_000);
-      const sent = controller.quota.bytesPerSecond / 10;
-      const throttledBytes = sent > bucket ? Math.ceil((sent - bucket) / callBytes) * callBytes : 0;
-      const acceptedBytes = Math.max(0, sent - throttledBytes);
+    // A stream that takes 600,000 bytes a second, in fifths of a second.
+    for (let fifth = 0; fifth < 5 * 600; fifth++) {
+      bucket = Math.min(600_000, bucket + 120_000);
+      const sent = controller.quota.bytesPerSecond / 5;
+      const throttledBytes = sent > bucket ? Math.min(sent, Math.ceil((sent - bucket) / callBytes) * callBytes) : 0;
+      const acceptedBytes = sent - throttledBytes;
       bucket -= acceptedBytes;
-      controller.observe(fullSecond(controller, { durationMs: 100, acceptedBytes, throttledBytes }));
-      if (tenth < 300) continue;
+      controller.observe(fullSecond(controller, { durationMs: 200, acceptedBytes, throttledBytes }));
+      if (fifth < 5 * 30) continue;
       accepted += acceptedBytes;
       throttled += throttledBytes;
     }

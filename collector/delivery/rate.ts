@@ -11,15 +11,18 @@
  *
  * | in an epoch | then the level |
  * |---|---|
- * | some bytes were throttled | falls by their fraction: 5 % at least, a half at most |
- * | none, and the pacer limited, below what the stream took when it last throttled | rises by a twentieth of that per second |
+ * | something was throttled | falls to what the stream took since it last throttled, a half at most; where it did not probe, to 0.7 of what it was at most |
+ * | the same, in the pause after a cut | falls by the failed fraction of the bytes, 5 % at least, a half at most |
+ * | nothing, and the pacer limited, below what the stream took | goes back to that within seconds, less HOLD |
  * | the same, at it or beyond it | probes: by a fiftieth per second at first, then faster for as long as nothing is throttled |
- * | none, and something else limited | stays |
+ * | nothing, and something else limited | stays |
  *
- * What probing costs is bounded: throttled bytes are paid from an allowance that is a set fraction of the bytes accepted,
- * and while it is overdrawn nothing probes. So the throttled fraction in the long run is that, whatever the number of
- * replicas, the size of calls, or the limit. Steps are in parts of this replica's share, so those of a whole fleet add up
- * to those of a single one.
+ * What the stream took: its token bucket was empty at one throttling, and is at the next, so what it accepted in between
+ * is its quota. After each cut comes a pause of half the rate, in which its bucket fills a little.
+ *
+ * What probing costs is bounded: each refusal is paid for from an allowance that is a set fraction of the bytes accepted,
+ * and while that is overdrawn nothing probes. So large records are risked more seldom than small ones. Steps are in parts
+ * of this replica's share: those of a whole fleet add up to those of a single one.
  *
  * Growth mode: a Direct PUT stream raises its limits only while it throttles. So while the backlog is older than its
  * objective, the level may go beyond the ceiling; the allowance still bounds what is throttled. Otherwise HEADROOM is the
@@ -53,7 +56,7 @@ export interface RateOptions {
   readonly replicas?: number;
   /** A backlog that is older may grow the stream. */
   readonly backlogAgeMsObjective?: number;
-  /** The part of the bytes that may be throttled in the long run, by looking for the limit. */
+  /** The part of the bytes that may be throttled by looking for the limit; 0 never goes beyond the ceiling. */
   readonly throttledFractionMax?: number;
 }
 
@@ -87,21 +90,19 @@ const CUT_MIN = 0.05;
 const CUT_MAX = 0.5;
 
 /** After a cut, most of the way back to what was known takes this long, and the last bit is jumped. */
-const RECOVERY_MS = 2_000;
-const CLOSE = 0.01;
+const RECOVERY_MS = 1_500;
+const CLOSE = 0.02;
 
 /** Beyond what is known: per second, of the level. */
 const PROBE_STEP = 1 / 50;
 /** A probe that is not throttled for this long is twice as fast then, and so on up to the most. */
-const PROBE_DOUBLING_MS = 800;
+const PROBE_DOUBLING_MS = 600;
 const PROBE_STEP_MAX = 0.4;
 
 /** Throttled where it was not before: the limit has moved, and nobody knows how far. */
 const MOVED = 0.7;
 
-/** Throttled again sooner than this after a cut, too little was seen since to tell what the stream takes. */
-const AGAIN_MS = 150;
-/** Not sooner than this, it tells well enough to go by it from then on. */
+/** What is accepted between two throttlings tells what the stream takes, when there is at least this long between. */
 const CERTAIN_MS = 1_000;
 
 /** What lies further back counts less. */
@@ -114,9 +115,9 @@ const LEVEL_MIN = 0.01;
 const ACCEPTED_MEAN_MS = 2_000;
 const FAILED_MEAN_MS = 5_000;
 
-/** The allowance in milliseconds of the bytes accepted: at most what that long earns, overdrawn by no more than the other. */
+/** The allowance is at most what is earned in this time, and overdrawn by so many seconds of the rate at most. */
 const ALLOWANCE_EARNED_MS_MAX = 5_000;
-const ALLOWANCE_OVERDRAWN_MS_MAX = 8_000;
+const OVERDRAWN_MAX = 0.15;
 
 /** Accepting more than the ceiling for this long is no burst. */
 const BELIEVE_AFTER_MS = 3_000;
@@ -151,7 +152,7 @@ export class RateController {
 
   constructor(options: RateOptions) {
     this.#backlogAgeMsObjective = options.backlogAgeMsObjective ?? 60_000;
-    this.#throttledFractionMax = options.throttledFractionMax ?? 0.005;
+    this.#throttledFractionMax = options.throttledFractionMax ?? 0.006;
     assert(this.#throttledFractionMax >= 0 && this.#throttledFractionMax < 1, "a fraction is from 0 to below 1");
     this.#ceiling = options.ceiling;
     this.#believed = options.ceiling.bytesPerSecond;
@@ -254,10 +255,11 @@ export class RateController {
     const refused = throttledBytes + lateThrottledBytes;
     const failed = refused === 0 ? 0 : refused / (acceptedBytes + refused);
     this.#failedFraction += (failed - this.#failedFraction) * (1 - Math.exp(-durationMs / FAILED_MEAN_MS));
-    const allowance = this.#allowance + (acceptedBytes * this.#throttledFractionMax - refused) / this.#full;
+    const cost = refused / this.#full;
+    const allowance = this.#allowance + (acceptedBytes / this.#full) * this.#throttledFractionMax - cost;
     const most = (ALLOWANCE_EARNED_MS_MAX / 1000) * this.#throttledFractionMax;
-    const least = (-ALLOWANCE_OVERDRAWN_MS_MAX / 1000) * this.#throttledFractionMax;
-    this.#allowance = Math.min(most, Math.max(least, allowance));
+    // What a limit that moves costs is not held against the probes for it: one refusal is paid for, the last.
+    this.#allowance = Math.min(most, cost > 0 ? Math.max(allowance, -Math.min(cost, OVERDRAWN_MAX)) : allowance);
     if (isPacerLimited || refused > 0) {
       this.#since = { bytes: this.#since.bytes + acceptedBytes, ms: this.#since.ms + durationMs };
       while (this.#since.ms > SINCE_MS_MAX) this.#since = { bytes: this.#since.bytes / 2, ms: this.#since.ms / 2 };
@@ -269,17 +271,23 @@ export class RateController {
   }
 
   #backOff(failed: number): void {
-    const { bytes, ms } = this.#since;
-    const least = this.#level * (1 - CUT_MAX);
-    // The stream's bucket was empty at the last throttling as it is now: what it took in between is what it takes.
-    const taken = Math.min(this.#level, Math.max(least, bytes / (ms / 1000) / this.#full));
-    const cut = this.#level * (1 - Math.min(CUT_MAX, Math.max(CUT_MIN, failed)));
-    this.#known = ms >= CERTAIN_MS ? taken : Math.min(this.#known, this.#level);
-    if (ms < AGAIN_MS) this.#resume = cut;
-    else this.#resume = ms >= CERTAIN_MS && this.#probingMs === 0 ? Math.min(taken, this.#level * MOVED) : taken;
+    if (this.#isPausing) {
+      // Too little was seen since to tell what the stream takes: only that it is less.
+      this.#resume *= 1 - Math.min(CUT_MAX, Math.max(CUT_MIN, failed));
+    } else {
+      const { bytes, ms } = this.#since;
+      // The stream's bucket was empty at the last throttling as it is now: what it took in between is what it takes.
+      const takenLevel = ms > 0 ? bytes / (ms / 1000) / this.#full : 0;
+      const taken = Math.min(this.#level, Math.max(this.#level * (1 - CUT_MAX), takenLevel));
+      const isCertain = ms >= CERTAIN_MS && bytes > 0;
+      this.#resume = isCertain && this.#probingMs === 0 ? Math.min(taken, this.#level * MOVED) : taken;
+      // Nothing taken at all is an outage, and not a limit.
+      if (bytes > 0) this.#known = isCertain ? taken : Math.min(this.#known, this.#level);
+      this.#since = { bytes: 0, ms: 0 };
+    }
+    this.#resume = Math.max(LEVEL_MIN, this.#resume);
     this.#level = Math.max(LEVEL_MIN, this.#resume * PAUSE);
     this.#isPausing = true;
-    this.#since = { bytes: 0, ms: 0 };
     this.#probingMs = 0;
     this.#aboveMs = 0;
     // What was believed beyond the ceiling was seen, and now something else is.
@@ -294,6 +302,10 @@ export class RateController {
     if (this.#level < hold) {
       this.#level += (hold - this.#level) * (1 - Math.exp(-durationMs / RECOVERY_MS));
       if (hold - this.#level < hold * CLOSE) this.#level = hold;
+      return;
+    }
+    if (this.#level >= this.#levelMax()) {
+      this.#probingMs = 0;
       return;
     }
     if (this.#allowance < 0) return;
