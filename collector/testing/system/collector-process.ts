@@ -14,6 +14,7 @@ const START_MS_MAX = 60_000;
 
 /** The end of the log is enough to say why a test failed. */
 const LOG_CHARACTERS_MAX = 200_000;
+const LAST_WORDS_CHARACTERS_MAX = 4_000;
 
 /** Keys of the configuration, by section. */
 export type Settings = {
@@ -182,9 +183,16 @@ export class CollectorProcess implements AsyncDisposable {
     }
   }
 
+  /** Rejects with the end of its log where it does not answer. */
   async status(): Promise<StatusView> {
-    const response = await fetch(`http://127.0.0.1:${this.ports.admin}/status`, { keepalive: false });
-    return (await response.json()) as StatusView;
+    try {
+      const response = await fetch(`http://127.0.0.1:${this.ports.admin}/status`, { keepalive: false });
+      return (await response.json()) as StatusView;
+    } catch (cause) {
+      const { exitCode, signalCode } = this.#child;
+      const end = this.#log.slice(-LAST_WORDS_CHARACTERS_MAX);
+      throw new Error(`no status (exit code ${exitCode}, signal ${signalCode}): ${String(cause)}\n${end}`, { cause });
+    }
   }
 
   /** Polls the status until `condition` holds; the test's own time limit is the bound. */
