@@ -10,9 +10,10 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { startAdminServer } from "./admin/server.ts";
-import { type CollectorStatus, forecastDrainSeconds, type RouteStatus, toLedger } from "./admin/status.ts";
+import { type CollectorStatus, type RouteStatus, toLedger } from "./admin/status.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Config } from "./config.ts";
+import { forecastDrainSeconds } from "./delivery/forecast.ts";
 import { peerService } from "./delivery/peer-protocol.ts";
 import { GrpcPeerTransport, listedAddresses, serviceAddresses } from "./delivery/peer-transport.ts";
 import { Peers } from "./delivery/peers.ts";

@@ -1,6 +1,6 @@
 /**
- * The collector's state as one plain object, and the two sums in it that an operator asks for: does the ledger balance,
- * and when is the backlog gone? Pure: values in, values out.
+ * The collector's state as one plain object, with the sum that an operator asks for: does the ledger balance? Pure:
+ * values in, values out. (When is the backlog gone? See delivery/forecast.ts.)
  */
 import type { DeliveryStatus } from "../delivery/delivery.ts";
 import type { PaceStatus } from "../delivery/pace.ts";
@@ -47,17 +47,6 @@ export function toLedger(head: bigint, { start, totals }: Pick<RouteLedger, "sta
   const accepted = head - start;
   const { delivered, filtered, quarantined } = totals;
   return { accepted, delivered, filtered, quarantined, waiting: accepted - delivered - filtered - quarantined };
-}
-
-/** Time to drain at the quota, by the bytes that a log record has had so far. Undefined where none was delivered yet. */
-export function forecastDrainSeconds(
-  waiting: bigint,
-  delivered: { readonly logRecords: number; readonly bytes: number },
-  bytesPerSecond: number,
-): number | undefined {
-  if (waiting === 0n) return 0;
-  if (delivered.logRecords === 0) return undefined;
-  return (Number(waiting) * (delivered.bytes / delivered.logRecords)) / bytesPerSecond;
 }
 
 /** JSON with 64-bit numbers as digits. */
