@@ -144,7 +144,12 @@ export class DiskGuard {
   }
 }
 
+/** 0 where the folder can't be asked: then nothing is taken until it can. */
 function freeBytesOf(directory: string): number {
-  const found = statfsSync(directory);
-  return found.bavail * found.bsize;
+  try {
+    const found = statfsSync(directory);
+    return found.bavail * found.bsize;
+  } catch {
+    return 0;
+  }
 }

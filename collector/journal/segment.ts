@@ -71,7 +71,7 @@ export class Segment {
     } catch (reason) {
       await segment.close().catch(() => undefined);
       if (reason instanceof StoreError) throw reason;
-      throw new StoreError("io", `can't make ${directory}: ${String(reason)}`, reason);
+      throw toStoreError(reason, `can't make ${directory}`);
     }
     return segment;
   }
@@ -213,7 +213,9 @@ export class Segment {
     const { directory, driver, writeBufferBytes, openingDirectory } = this.#options;
     const before = join(openingDirectory, basename(directory));
     // Opening rewrites the log into a table and deletes it: what it leaves out would be gone.
-    await keepCopy(directory, before);
+    await keepCopy(directory, before).catch((reason: unknown) => {
+      throw toStoreError(reason, `can't keep ${directory} as it is`);
+    });
     let store: Store;
     let trouble: string | undefined;
     try {
@@ -261,6 +263,11 @@ export class Segment {
     }
     return target;
   }
+}
+
+function toStoreError(reason: unknown, what: string): StoreError {
+  const isFull = ["ENOSPC", "EDQUOT"].includes(String((reason as { code?: unknown }).code));
+  return new StoreError(isFull ? "full" : "io", `${what}: ${String(reason)}`, reason);
 }
 
 /**
