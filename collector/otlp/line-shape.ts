@@ -12,11 +12,11 @@ export interface LineShape {
   enterResource(resource: Span | undefined, schemaUrl: Span | undefined): void;
   enterScope(scope: Span | undefined, schemaUrl: Span | undefined): void;
   /**
-   * Writes the line of the log record [start, end) of `lines.source` at `at`, with its "\n", which is the only one in
-   * it. Returns the offset after. Reserves its own room. What it leaves at the end of the last line may be read again.
+   * Writes the line of the log record [start, end) of `lines.source` at `at`, with its "\n", which is the only one in it.
+   * Returns the offset after it. Reserves its own room. The lines before it are there to be copied from, since `reset`.
    */
   write(lines: JsonWriter, start: number, end: number, at: number): number;
-  /** Forgets what it keeps from record to record: a new request begins, or the buffer of the lines is another one. */
+  /** The lines begin anew, with a request that may be another. */
   reset(): void;
 }
 

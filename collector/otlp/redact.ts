@@ -42,8 +42,8 @@ const MASK_DEFAULT = "***";
  * Finding one match takes time in the length of the text, and a text can hold as many: together no more than this many
  * characters are looked at, or so many matches in any text. What is left after them is masked as a whole.
  */
-const MASK_CHARACTERS_MAX = 32 * 1024 * 1024;
-const MASK_MATCHES_MIN = 128;
+const MASK_CHARACTERS_MAX = 16 * 1024 * 1024;
+const MASK_MATCHES_MIN = 64;
 
 /** What to do with a value and the entries in it, if it is a map. */
 interface Rule {

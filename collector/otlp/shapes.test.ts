@@ -64,7 +64,7 @@ test("otlp_json: each line, read back, is the log record alone with its resource
         expect(received(line)).toEqual(complete(requestType.decode(extractRecord(bytes, index))));
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 120 },
   );
 });
 
