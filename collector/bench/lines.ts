@@ -40,7 +40,7 @@ const WAYS: readonly (readonly [string, () => TranscoderOptions])[] = [
   ["filter: a severity, all match", filtered("severity >= TRACE")],
   ["filter: an attribute, none match", filtered("attributes.http.response.status_code = 418")],
   ["filter: a pattern on the body, none match", filtered("body =~ /time ?out|refused/")],
-  ["filter: a pattern on the body, a third match", filtered(`body =~ /${BODY_PATTERN}/`)],
+  ["filter: a pattern on the body, most match", filtered(`body =~ /${BODY_PATTERN}/`)],
   ["redact: drop an attribute that many have", redacted({ drop: ["attributes.order.id"] })],
   ["redact: hash an attribute that many have", redacted({ hash: ["attributes.order.id"] })],
   ["redact: mask what no text holds", redacted({ mask: [{ pattern: "[0-9]{16}" }] })],
