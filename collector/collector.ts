@@ -129,7 +129,9 @@ async function listen(started: Promise<number>, address: string): Promise<number
   try {
     return await started;
   } catch (cause) {
-    const what = `ingest.address ${address} can't be listened on (${cause instanceof Error ? cause.message : String(cause)})`;
+    const words = cause instanceof Error ? cause.message : String(cause);
+    // grpc-js tells of each address it tried; the system's own word is what helps.
+    const what = `ingest.address ${address} can't be listened on (${/\bE[A-Z]{3,}\b/.exec(words)?.[0] ?? words})`;
     throw new CollectorError("config_invalid", `${what}: is another collector running? Choose another address`, {
       cause,
     });

@@ -6,6 +6,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import { systemClock } from "./clock.ts";
 import { type Collector, startCollector } from "./collector.ts";
 import { type Config, loadConfig } from "./config.ts";
@@ -73,6 +74,8 @@ function readConfig(named: string | undefined): Config {
 /** Resolves with the exit code when a signal has stopped it. */
 async function run(config: Config, readAgain: () => Config): Promise<number> {
   const log = createLog(config.log.level);
+  // grpc-js writes lines of its own to standard error, which is a log of JSON; what went wrong reaches us as an error.
+  setLogVerbosity(logVerbosity.NONE);
   const die = (reason: unknown): never => {
     log.fatal({ err: reason }, "a fault in Standpipe itself: it stops; the journal keeps what was accepted");
     process.exit(1);

@@ -13,7 +13,7 @@ objects back. Exit status 0 only if every acknowledged log is there and nothing 
   --seed S      repeats the choices of an earlier run; their moments depend on the machine
   --help        this
 
-All is kept in a temporary folder and in memory: about 1 GiB for each million log records, or half an hour.
+What was sent is kept in memory until the end, about 1,000 log records a second: an hour needs a few GiB.
 `;
 
 const OPTIONS = {
