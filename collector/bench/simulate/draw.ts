@@ -81,7 +81,7 @@ function optionOf(run: Run, subtitle: string): EChartsCoreOption {
       ...panels.flatMap(({ titles }, index) =>
         titles.map(({ words, color }, place) => ({
           text: words,
-          ...(place === 0 ? { left: 60 } : { right: 30 }),
+          ...(place === 0 ? { left: 60 } : { right: 50 }),
           top: (tops[index] ?? 0) - (index === 0 ? 56 : 28),
           textStyle: { fontSize: 13, fontWeight: "bold", color },
         })),
@@ -141,13 +141,13 @@ function panelsOf({ steps, scenario }: Run): Panel[] {
       unit: "",
       height: 190,
       lines: [
+        { points: series(SMOOTH, (step) => accepted(step) * perSecond), color: ACCEPTED, isArea: true },
         {
           points: steps.map((step) => [step.seconds, step.availableBytes * perSecond]),
           color: INK,
           isStep: true,
           width: 1.4,
         },
-        { points: series(SMOOTH, (step) => accepted(step) * perSecond), color: ACCEPTED, isArea: true },
       ],
     },
     {
