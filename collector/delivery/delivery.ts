@@ -327,10 +327,10 @@ export class Delivery {
 
   #take(record: PackedRecord): void {
     const { whole, first, end } = record;
-    this.#outbox.settled(record);
     count(this.#delivered, record);
     this.#delivered.lineBytes += record.pressed?.lineBytes ?? record.bytes.length;
     this.#delivered.billedBytes += billedBytes(record.bytes.length);
+    this.#outbox.settled(record);
     if (whole !== undefined) {
       whole.partsLeft -= 1;
       if (whole.partsLeft > 0 || whole.isQuarantined) return;

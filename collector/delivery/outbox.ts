@@ -11,6 +11,7 @@
  * towards `bytesMax`, so memory does not grow with the backlog, nor while nothing is taken. (Halving adds the overhead of
  * the halves to what is held already, at most one for each line of it.)
  */
+import { release } from "../release.ts";
 import { Doorbell } from "./doorbell.ts";
 import { halveRecord, type PackedRecord } from "./pack.ts";
 
@@ -115,9 +116,10 @@ export class Outbox {
     this.#splits.push(call);
   }
 
-  /** The record was taken, or put aside for good. */
+  /** The record was taken, or put aside for good: nobody needs its bytes any more. */
   settled(record: PackedRecord): void {
     this.#heldBytes -= weight(record);
+    release(record.bytes);
     this.room.ring();
   }
 

@@ -15,6 +15,7 @@ import type { Commit, JournalReader, QuarantineEntry, RouteLedger } from "../jou
 import type { Log } from "../log.ts";
 import type { extractRecord } from "../otlp/edit.ts";
 import type { Lines, Transcoder } from "../otlp/transcode.ts";
+import { release } from "../release.ts";
 import { type Compress, type Compression, compressibleBytesMax } from "./compress.ts";
 import type { Outbox } from "./outbox.ts";
 import { type Oversize, planParts, splitLine, truncateLine } from "./oversize.ts";
@@ -124,6 +125,7 @@ export class ReadAhead {
         else await this.#take(item, range.first, range.end, signal);
       }
       position = end;
+      if (item.kind === "commit") release(item.request);
       // A filter may leave so little that a record takes long to fill, however much there is to read.
       if (this.#isDue()) await this.#close(signal);
     }

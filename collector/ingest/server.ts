@@ -20,6 +20,7 @@ import { type AssertionError, assert } from "../errors.ts";
 import type { Appender } from "../journal/port.ts";
 import { type Log, silentLog } from "../log.ts";
 import type { ScanLimits } from "../otlp/scan.ts";
+import { release } from "../release.ts";
 import {
   ADMISSION_LIMITS_DEFAULT,
   Admission,
@@ -156,7 +157,9 @@ export function createIngestServer(options: IngestOptions): IngestServer {
 
   const handleExport = (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>): void => {
     counters.calls++;
-    exportLogs(call.request, callerOf(call)).then(
+    // Written, or refused: nobody looks at the request again.
+    const exported = exportLogs(call.request, callerOf(call)).finally(() => release(call.request));
+    exported.then(
       (response) => {
         if (call.cancelled) counters.goneWhileWritten++;
         answer(null, response);

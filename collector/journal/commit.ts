@@ -23,6 +23,7 @@ export class CommitQueue {
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   #pendingBytes = 0;
+  #row: Uint8Array | undefined;
 
   /** `commitBytesMax` bounds a group; a single request larger than that goes alone. */
   constructor(commitBytesMax: number, write: CommitWrite) {
@@ -55,8 +56,7 @@ export class CommitQueue {
     while (this.#waiting.length > 0) {
       const group = this.#takeGroup();
       const records = group.reduce((sum, each) => sum + each.records, 0);
-      const [only] = group;
-      const request = group.length === 1 && only ? only.request : Buffer.concat(group.map((each) => each.request));
+      const request = this.#together(group);
       try {
         let ordinal = await this.#write(request, records, group[0]?.onlyRoute ?? 0);
         for (const each of group) {
@@ -70,6 +70,19 @@ export class CommitQueue {
     }
     // In the same turn as the last look at the queue: whoever appends from now on starts the writer again.
     this.#writing = undefined;
+  }
+
+  /** The group's bytes in a row, in memory that the next group is laid into again: there is one write at a time. */
+  #together(group: readonly Waiting[]): Uint8Array {
+    const [only] = group;
+    if (group.length === 1 && only !== undefined) return only.request;
+    this.#row ??= new Uint8Array(this.#commitBytesMax);
+    let bytes = 0;
+    for (const { request } of group) {
+      this.#row.set(request, bytes);
+      bytes += request.byteLength;
+    }
+    return this.#row.subarray(0, bytes);
   }
 
   #takeGroup(): Waiting[] {

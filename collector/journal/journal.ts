@@ -31,6 +31,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CollectorError } from "../errors.ts";
+import { release } from "../release.ts";
 import { CommitQueue } from "./commit.ts";
 import { Cursor, ROUTE_PREFIX, RouteState } from "./cursors.ts";
 import { DiskGuard } from "./disk-guard.ts";
@@ -252,11 +253,13 @@ export class Journal implements Appender, JournalReader {
   /** One synced write: the only place where ordinals are given out. */
   async #commit(request: Uint8Array, records: number, onlyRoute: number): Promise<bigint> {
     const { compression, compressionLevel, clock } = this.#options;
-    const payload = await encodePayload(request, compression, compressionLevel);
+    const encoded = await encodePayload(request, compression, compressionLevel);
     const first = this.#head;
     const facts = { records, committedAtMs: clock.nowMs(), onlyRoute, requestBytes: request.byteLength };
+    const entry = sealEntry(toKey(first), encoded, facts);
+    if (encoded.payload !== request) release(encoded.payload);
     try {
-      const bytes = await this.#segments.append(first, sealEntry(toKey(first), payload, facts), records);
+      const bytes = await this.#segments.append(first, entry, records);
       this.#disk.wrote(bytes);
       this.#writtenBytes += bytes;
     } catch (reason) {
@@ -267,6 +270,8 @@ export class Journal implements Appender, JournalReader {
       );
       if (this.#disk.isFull) throw this.#full();
       throw new CollectorError("journal_io", "the disk refused the write: send it again", { cause: reason });
+    } finally {
+      release(entry);
     }
     this.#commits++;
     this.#committedBytes += request.byteLength;

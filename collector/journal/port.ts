@@ -30,6 +30,7 @@ export interface Commit {
   readonly records: number;
   /** Wall time of the write, in milliseconds since 1970. */
   readonly committedAtMs: number;
+  /** The reader's own. */
   readonly request: Uint8Array;
   /** Whether it is for the route of that name: all are, but for what was sent again from a route's quarantine. */
   isFor(route: string): boolean;

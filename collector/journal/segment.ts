@@ -15,6 +15,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { assert, CollectorError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { release } from "../release.ts";
 import { openEntry, peekEntry, routeTag } from "./entry.ts";
 import { folderBytes, keepCopy, syncFolder } from "./folder.ts";
 import { fromKey, highest, lowest, toKey } from "./ordinal.ts";
@@ -118,6 +119,8 @@ export class Segment {
         const entry = await openEntry(floor.key, floor.value).catch(() => undefined);
         if (entry !== undefined) {
           const { onlyRoute, ...rest } = entry;
+          // What was compressed has bytes of its own by now.
+          if (entry.request.buffer !== floor.value.buffer) release(floor.value);
           return { kind: "commit", first, ...rest, isFor: (route) => onlyRoute === 0 || onlyRoute === routeTag(route) };
         }
         return this.#damage(

@@ -52,7 +52,9 @@ export class MemoryJournal implements JournalReader {
       if ((this.#items[middle]?.first ?? 0n) <= from) low = middle;
       else high = middle - 1;
     }
-    return this.#items[low];
+    const item = this.#items[low];
+    // As from the disk: the bytes are the reader's own.
+    return item?.kind === "commit" ? { ...item, request: item.request.slice() } : item;
   }
 
   async waitForHead(ordinal: bigint, signal: AbortSignal): Promise<void> {
