@@ -1,11 +1,15 @@
 /** The process that the load comes from: does one order after the other (orders.ts), as main.ts gives them. */
 import { open } from "node:fs/promises";
+import { systemClock } from "../clock.ts";
 import { Connection } from "./connection.ts";
 import { createSupply, type Frame, type LoadResult, pace, saturate } from "./load.ts";
 import { LARGE_RECORDS, type Order, type Reply, SMALL_RECORDS } from "./orders.ts";
 import { createRequests } from "./requests.ts";
 
 type Supply = () => Frame;
+
+/** How long after the end of the load an answer may come: far beyond any deadline that clients set. */
+const ANSWER_MS_MAX = 60_000;
 
 let large: Supply = nothing;
 let small: Supply = nothing;
@@ -32,7 +36,17 @@ async function carryOut(order: Order): Promise<Reply> {
     small = createSupply(createRequests({ count: order.small, recordsEach: SMALL_RECORDS, seed: seed + 1 }));
     return { kind: "ready" };
   }
-  return { kind: "done", result: await load(order) };
+  return { kind: "done", result: await inTime(load(order), order.durationMs + ANSWER_MS_MAX) };
+}
+
+/** A call that is never answered must not keep the bench for ever. */
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  const finished = new AbortController();
+  const late = systemClock.sleep(ms, finished.signal).then(() => undefined);
+  const result = await Promise.race([work, late]);
+  finished.abort();
+  if (result === undefined) throw new Error("calls were still open a minute after the load had ended");
+  return result;
 }
 
 async function load(order: Exclude<Order, { kind: "prepare" }>): Promise<LoadResult> {

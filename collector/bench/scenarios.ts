@@ -261,7 +261,8 @@ async function drained(collector: CollectorProcess): Promise<void> {
   for (;;) {
     const { routes } = await collector.status();
     if (routes.every((route) => route.ledger.waiting === 0)) return;
-    if (systemClock.monotonicMs() - sinceMs > DRAIN_MS_MAX) throw new Error("the collector does not drain");
+    if (systemClock.monotonicMs() - sinceMs > DRAIN_MS_MAX)
+      throw new Error(`the collector does not drain: ${JSON.stringify(routes)}`);
     await systemClock.sleep(DRAIN_POLL_MS);
   }
 }
