@@ -136,6 +136,21 @@ test("property: the bound holds, the order holds, and all is given back", async 
   );
 });
 
+test("memory is collected after so many bytes of messages, whether they had to enter or not", () => {
+  let collections = 0;
+  const gate = new ReceptionGate(LIMITS, new VirtualClock(), () => collections++);
+  gate.litter(299);
+  expect(collections).toBe(0);
+  gate.litter(1);
+  expect(collections).toBe(1);
+  for (const bytes of [100, 100, 100]) {
+    const arrival = new Incoming(bytes);
+    gate.enter(arrival);
+    gate.leave(arrival);
+  }
+  expect(collections).toBe(2);
+});
+
 test("a large call that waits unread is refused UNAVAILABLE with RetryInfo before its client's deadline", async () => {
   const admissionLimits = { ...ADMISSION_LIMITS_DEFAULT, deadlineMarginMs: 2_500 };
   await using run = await startIngest({ requestBytesMax: 300_000, receivingBytesMax: 300_000, admissionLimits });
