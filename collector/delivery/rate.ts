@@ -117,9 +117,7 @@ const FAILED_MEAN_MS = 5_000;
 
 /** The allowance is at most what is earned in this time, and overdrawn by so many seconds of the rate at most. */
 const ALLOWANCE_EARNED_MS_MAX = 5_000;
-const OVERDRAWN_MAX = 0.3;
-/** A refusal of more seconds of the rate than this weighs more: what is sent again is as large, and refused more easily. */
-const REFUSAL_LARGE = 0.07;
+const OVERDRAWN_MAX = 0.15;
 
 /** Accepting more than the ceiling for this long is no burst. */
 const BELIEVE_AFTER_MS = 3_000;
@@ -261,10 +259,7 @@ export class RateController {
     const allowance = this.#allowance + (acceptedBytes / this.#full) * this.#throttledFractionMax - cost;
     const most = (ALLOWANCE_EARNED_MS_MAX / 1000) * this.#throttledFractionMax;
     // What a limit that moves costs is not held against the probes for it: one refusal is paid for, the last.
-    this.#allowance = Math.min(
-      most,
-      cost > 0 ? Math.max(allowance, -Math.min(cost * Math.max(1, cost / REFUSAL_LARGE), OVERDRAWN_MAX)) : allowance,
-    );
+    this.#allowance = Math.min(most, cost > 0 ? Math.max(allowance, -Math.min(cost, OVERDRAWN_MAX)) : allowance);
     if (isPacerLimited || refused > 0) {
       this.#since = { bytes: this.#since.bytes + acceptedBytes, ms: this.#since.ms + durationMs };
       while (this.#since.ms > SINCE_MS_MAX) this.#since = { bytes: this.#since.bytes / 2, ms: this.#since.ms / 2 };
@@ -304,11 +299,11 @@ export class RateController {
   #grow(durationMs: number): void {
     const seconds = durationMs / 1000;
     const hold = Number.isFinite(this.#known) ? this.#known * HOLD : HEADROOM;
-    if (this.#level < hold * (1 - CLOSE)) {
+    if (this.#level < hold) {
       this.#level += (hold - this.#level) * (1 - Math.exp(-durationMs / RECOVERY_MS));
+      if (hold - this.#level < hold * CLOSE) this.#level = hold;
       return;
     }
-    this.#level = Math.max(this.#level, hold);
     if (this.#level >= this.#levelMax()) {
       this.#probingMs = 0;
       return;
@@ -320,8 +315,7 @@ export class RateController {
   }
 
   #believeMore(durationMs: number): void {
-    // At the ceiling or below, a burst is all that more can be.
-    const accepted = Math.min(this.#level, this.#acceptedLevel ?? 0) * (this.#isCoordinated ? 1 : this.#share);
+    const accepted = (this.#acceptedLevel ?? 0) * (this.#isCoordinated ? 1 : this.#share);
     this.#aboveMs = accepted > 1 ? this.#aboveMs + durationMs : 0;
     if (this.#aboveMs >= BELIEVE_AFTER_MS) this.#believe(this.#believed * accepted);
   }
