@@ -3,9 +3,9 @@
  * values in, values out. (When is the backlog gone? See delivery/forecast.ts.)
  */
 import type { DeliveryStatus } from "../delivery/delivery.ts";
-import type { PaceStatus } from "../delivery/pace.ts";
-import type { Quota } from "../delivery/pacer.ts";
-import type { PeersStatus } from "../delivery/peers.ts";
+import type { PaceStatus } from "../delivery/pacing/pace.ts";
+import type { Quota } from "../delivery/pacing/pacer.ts";
+import type { PeersStatus } from "../delivery/peers/peers.ts";
 import type { IngestSnapshot } from "../ingest/server.ts";
 import type { JournalStatus } from "../journal/options.ts";
 import type { RouteLedger } from "../journal/port.ts";

@@ -8,9 +8,9 @@ import { advanceUntil, createRig, type Rig, SMALL_LIMITS, WIDE_QUOTA } from "../
 import { awsError, type Behaviour, FakeSink, type SeenCall, SLOW_DOWN } from "../testing/fake-sink.ts";
 import { MemoryJournal, MemoryLedger } from "../testing/memory-journal.ts";
 import { VirtualClock } from "../testing/virtual-clock.ts";
-import { type Compression, compressibleBytesMax, compressNow } from "./compress.ts";
-import type { RecordAnswer } from "./outcome.ts";
-import { type Oversize, planParts, splitLine } from "./oversize.ts";
+import type { RecordAnswer } from "./firehose/outcome.ts";
+import { type Compression, compressibleBytesMax, compressNow } from "./packing/compress.ts";
+import { type Oversize, planParts, splitLine } from "./packing/oversize.ts";
 
 const REFUSED: Behaviour = {
   kind: "fail",

@@ -1,9 +1,9 @@
 /** The limits of a route's delivery: what they are by default, and how they must stand to each other. */
 import { assert } from "../errors.ts";
 import { FIREHOSE_CALL_BYTES_MAX, FIREHOSE_CALL_RECORDS_MAX, FIREHOSE_RECORD_BYTES_MAX } from "../limits.ts";
-import type { Compression } from "./compress.ts";
-import { callBytesTarget, recordBytesTarget } from "./pack.ts";
-import type { TroubleLimits } from "./trouble.ts";
+import type { TroubleLimits } from "./firehose/trouble.ts";
+import type { Compression } from "./packing/compress.ts";
+import { callBytesTarget, recordBytesTarget } from "./packing/pack.ts";
 
 export interface DeliveryLimits extends TroubleLimits {
   /** Bytes in memory of packed records, in flight or waiting, and of lines being compressed. */

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { advanceUntil, numberedLines, rigWith } from "../testing/delivery-rig.ts";
 import { awsError, type Behaviour, SLOW_DOWN } from "../testing/fake-sink.ts";
-import { billedBytes } from "./pack.ts";
+import { billedBytes } from "./packing/pack.ts";
 
 const TAKE: Behaviour = { kind: "take" };
 const MINUTE_MS = 60_000;

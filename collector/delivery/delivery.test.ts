@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { pino } from "pino";
 import { advanceUntil, numberedLines, recordingLog, rigWith } from "../testing/delivery-rig.ts";
 import { awsError, type Behaviour, SLOW_DOWN } from "../testing/fake-sink.ts";
-import type { RecordAnswer } from "./outcome.ts";
+import type { RecordAnswer } from "./firehose/outcome.ts";
 
 const TAKE: Behaviour = { kind: "take" };
 const DOWN: Behaviour = { kind: "fail", error: awsError("InternalFailure", "we are sorry", 500) };

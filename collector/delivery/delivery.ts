@@ -27,7 +27,6 @@ import type { Clock, Random } from "../clock.ts";
 import { assert } from "../errors.ts";
 import type { JournalReader, RouteLedger } from "../journal/port.ts";
 import type { Log } from "../log.ts";
-import { type Compress, type Compression, compress } from "./compress.ts";
 import {
   assertLimits,
   callBytesAim,
@@ -36,14 +35,15 @@ import {
   pressedLineBytesMax,
   recordBytesAim,
 } from "./delivery-limits.ts";
-import type { CallOutcome } from "./feedback.ts";
+import { classify, classifyRecord, type RecordAnswer, type Verdict } from "./firehose/outcome.ts";
+import { type Ticket, Trouble } from "./firehose/trouble.ts";
 import { type Call, Outbox } from "./outbox.ts";
-import { classify, classifyRecord, type RecordAnswer, type Verdict } from "./outcome.ts";
-import type { Oversize } from "./oversize.ts";
-import type { Pacer } from "./pacer.ts";
-import { billedBytes, ordinalOf, type PackedRecord } from "./pack.ts";
+import type { CallOutcome } from "./pacing/feedback.ts";
+import type { Pacer } from "./pacing/pacer.ts";
+import { type Compress, type Compression, compress } from "./packing/compress.ts";
+import type { Oversize } from "./packing/oversize.ts";
+import { billedBytes, ordinalOf, type PackedRecord } from "./packing/pack.ts";
 import { type ExtractRecord, type LineSource, quarantineEntry, ReadAhead } from "./read-ahead.ts";
-import { type Ticket, Trouble } from "./trouble.ts";
 import { untilDone } from "./until-done.ts";
 
 /** Where records go. */

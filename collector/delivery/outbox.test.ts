@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Outbox } from "./outbox.ts";
-import type { PackedRecord } from "./pack.ts";
+import type { PackedRecord } from "./packing/pack.ts";
 
 const LIMITS = { recordsMax: 3, bytesMax: 100 };
 let ordinal = 0n;

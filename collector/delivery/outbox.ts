@@ -13,7 +13,7 @@
  */
 import { release } from "../release.ts";
 import { Doorbell } from "./doorbell.ts";
-import { halveRecord, type PackedRecord } from "./pack.ts";
+import { halveRecord, type PackedRecord } from "./packing/pack.ts";
 
 /** What a record weighs beyond its bytes: objects and headers. Keeps many tiny records from slipping under the bound. */
 const RECORD_OVERHEAD_BYTES = 512;

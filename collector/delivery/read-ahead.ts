@@ -16,11 +16,11 @@ import type { Log } from "../log.ts";
 import type { extractRecord } from "../otlp/edit.ts";
 import type { Lines, Transcoder } from "../otlp/transcode.ts";
 import { release } from "../release.ts";
-import { type Compress, type Compression, compressibleBytesMax } from "./compress.ts";
 import type { Outbox } from "./outbox.ts";
-import { type Oversize, planParts, splitLine, truncateLine } from "./oversize.ts";
-import { type PackedRecord, Packer, type PartedLine } from "./pack.ts";
-import { Press, pressRecord } from "./press.ts";
+import { type Compress, type Compression, compressibleBytesMax } from "./packing/compress.ts";
+import { type Oversize, planParts, splitLine, truncateLine } from "./packing/oversize.ts";
+import { type PackedRecord, Packer, type PartedLine } from "./packing/pack.ts";
+import { Press, pressRecord } from "./packing/press.ts";
 import { untilDone } from "./until-done.ts";
 
 /** What delivery needs of the transcoder. It may give fewer lines than asked for, at least one, and is then asked again. */

@@ -5,11 +5,11 @@ import type { JournalReader, RouteLedger } from "../journal/port.ts";
 import type { Log } from "../log.ts";
 import { extractRecord } from "../otlp/edit.ts";
 import { Delivery, type DeliveryStatus } from "./delivery.ts";
-import { StreamCheck } from "./describe.ts";
-import { FirehoseSink } from "./firehose.ts";
+import { StreamCheck } from "./firehose/describe.ts";
+import { FirehoseSink } from "./firehose/firehose.ts";
 import { createTranscoder } from "./lines.ts";
-import { Pace, type PaceStatus } from "./pace.ts";
-import type { Peers } from "./peers.ts";
+import { Pace, type PaceStatus } from "./pacing/pace.ts";
+import type { Peers } from "./peers/peers.ts";
 
 /** A disk that takes no cursor must not hold up a stop: what was delivered since is then delivered again. */
 const CURSOR_WRITE_MS_MAX = 1_000;

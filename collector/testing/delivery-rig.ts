@@ -1,10 +1,10 @@
 /** Everything around a Delivery, in memory and on a virtual clock, for its tests. */
 import type { Random } from "../clock.ts";
-import { type Compression, compressNow } from "../delivery/compress.ts";
 import { Delivery, type Sink } from "../delivery/delivery.ts";
 import type { DeliveryLimits } from "../delivery/delivery-limits.ts";
-import type { Oversize } from "../delivery/oversize.ts";
-import { Pacer, type Quota } from "../delivery/pacer.ts";
+import { Pacer, type Quota } from "../delivery/pacing/pacer.ts";
+import { type Compression, compressNow } from "../delivery/packing/compress.ts";
+import type { Oversize } from "../delivery/packing/oversize.ts";
 import type { ExtractRecord } from "../delivery/read-ahead.ts";
 import { type Log, silentLog } from "../log.ts";
 import { type Behaviour, FakeSink, type SeenCall } from "./fake-sink.ts";

@@ -1,8 +1,8 @@
 /** A Firehose in memory that does what a test tells it, and remembers what it took, unpacked. */
 import type { Clock } from "../clock.ts";
-import { decompressNow } from "../delivery/compress.ts";
 import type { Sink } from "../delivery/delivery.ts";
-import type { RecordAnswer } from "../delivery/outcome.ts";
+import type { RecordAnswer } from "../delivery/firehose/outcome.ts";
+import { decompressNow } from "../delivery/packing/compress.ts";
 
 /** What becomes of one call. */
 export type Behaviour =

@@ -1,5 +1,5 @@
 /** What a run came to, held against what it should reach. Pure. */
-import { divide } from "../../delivery/share.ts";
+import { divide } from "../../delivery/peers/share.ts";
 import { type Run, STEP_MS, type Step } from "./world.ts";
 
 /** A change is dealt with when this long, from then on, the quota is used to REACH.used. */

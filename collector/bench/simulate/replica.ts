@@ -4,10 +4,10 @@
  */
 import type { Clock, Random } from "../../clock.ts";
 import { Delivery, type Sink } from "../../delivery/delivery.ts";
-import { Feedback } from "../../delivery/feedback.ts";
-import { Pacer, type Quota } from "../../delivery/pacer.ts";
-import { RateController } from "../../delivery/rate.ts";
-import { type Claim, Shares, wantsBytesPerSecond } from "../../delivery/share.ts";
+import { Feedback } from "../../delivery/pacing/feedback.ts";
+import { Pacer, type Quota } from "../../delivery/pacing/pacer.ts";
+import { RateController } from "../../delivery/pacing/rate.ts";
+import { type Claim, Shares, wantsBytesPerSecond } from "../../delivery/peers/share.ts";
 import type { Commit, JournalReader, RouteLedger } from "../../journal/port.ts";
 import { silentLog } from "../../log.ts";
 

@@ -1,7 +1,7 @@
 /** Runs a scenario on a virtual clock: no sockets, no waiting, the same every time. Yields what was seen, in steps. */
 import { StreamQuota } from "../../../deploy/local/quota.ts";
 import type { Random } from "../../clock.ts";
-import type { RecordAnswer } from "../../delivery/outcome.ts";
+import type { RecordAnswer } from "../../delivery/firehose/outcome.ts";
 import { FIREHOSE_QUOTA_DEFAULT } from "../../limits.ts";
 import { VirtualClock } from "../../testing/virtual-clock.ts";
 import { Replica } from "./replica.ts";

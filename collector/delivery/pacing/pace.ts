@@ -1,0 +1,155 @@
+/**
+ * How fast one route may send, put together:
+ *
+ *   ceiling.ts  (what the stream takes) ────────────┐
+ *   demand.ts   (what it wants) ─> peers.ts (part) ──┼─> rate.ts ──> pacer.ts
+ *   feedback.ts (what became of its calls) ──────────┘
+ *
+ * Decides nothing itself: it carries figures from one to the other.
+ */
+import type { Clock, Random } from "../../clock.ts";
+import type { RouteConfig } from "../../config.ts";
+import type { JournalReader, RouteLedger } from "../../journal/port.ts";
+import type { Log } from "../../log.ts";
+import type { Peers } from "../peers/peers.ts";
+import { CeilingFinder, type CeilingSource, type PartialQuota } from "./ceiling.ts";
+import { Demand } from "./demand.ts";
+import { Feedback } from "./feedback.ts";
+import { Pacer } from "./pacer.ts";
+import { AwsQuotaSources } from "./quota-sources.ts";
+import { RateController, type RateStatus } from "./rate.ts";
+
+export interface PaceOptions {
+  readonly config: RouteConfig;
+  readonly journal: JournalReader;
+  readonly ledger: RouteLedger;
+  readonly peers: Peers;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface PaceStatus extends RateStatus {
+  /** Who said what the stream takes. */
+  readonly source: CeilingSource;
+  /** What the route would send if nothing held it back. */
+  readonly wantsBytesPerSecond: number;
+  /** Bytes that wait, as Firehose will count them; an estimate. */
+  readonly backlogBytes: number;
+  /** How long the oldest log record has waited, as far as this process has seen. */
+  readonly backlogAgeMs: number;
+}
+
+export class Pace {
+  readonly pacer: Pacer;
+  readonly #options: PaceOptions;
+  readonly #sources: AwsQuotaSources;
+  readonly #finder: CeilingFinder;
+  readonly #demand = new Demand();
+  readonly #finishedAtStart: bigint;
+  readonly #controller: RateController;
+  readonly #feedback: Feedback;
+  #epochs: Promise<void> = Promise.resolve();
+  #deliveredBytes: () => number = () => 0;
+  #leave: () => void = () => undefined;
+
+  constructor(options: PaceOptions) {
+    const { config, ledger, clock, random, log } = options;
+    this.#options = options;
+    this.#finishedAtStart = finishedIn(ledger);
+    this.#sources = new AwsQuotaSources({ ...config, streamName: config.stream, clock });
+    this.#finder = new CeilingFinder({
+      configured: configuredIn(config),
+      region: config.region,
+      sources: this.#sources,
+      pollMs: config.quotaPollMs,
+      clock,
+      random,
+      log: log.child({ route: config.name, stream: config.stream }),
+      onChange: ({ quota }) => {
+        this.#controller.setCeiling(quota);
+        this.#feedback.apply();
+      },
+    });
+    const { quota } = this.#finder.ceiling;
+    this.#controller = new RateController({ ceiling: quota });
+    this.pacer = new Pacer({ clock, quota: this.#controller.quota });
+    const backlogAgeMs = (): number => this.#look().backlogAgeMs(clock.monotonicMs());
+    this.#feedback = new Feedback({ controller: this.#controller, pacer: this.pacer, clock, random, backlogAgeMs });
+  }
+
+  /** For `onOutcome` of the route's delivery. */
+  noteCall(outcome: Parameters<Feedback["noteCall"]>[0]): void {
+    this.#feedback.noteCall(outcome);
+  }
+
+  /** Begins to look for the ceiling, and to divide it with the others. `deliveredBytes` counts since this start. */
+  start(deliveredBytes: () => number): void {
+    const { config, peers } = this.#options;
+    this.#deliveredBytes = deliveredBytes;
+    this.#leave = peers.join({
+      route: config.name,
+      stream: config.region === undefined ? config.stream : `${config.region}/${config.stream}`,
+      figures: () => {
+        const { wantsBytesPerSecond, backlogBytes } = this.#look();
+        return {
+          wantsBytesPerSecond,
+          hasBytesPerSecond: this.pacer.quota.bytesPerSecond,
+          backlogBytes,
+          streamBytesPerSecond: this.#controller.streamBytesPerSecond,
+          capacityBytesPerSecond: this.#controller.status().believedBytesPerSecond,
+        };
+      },
+      onDivision: (division) => {
+        this.#controller.setShare(division);
+        this.#feedback.apply();
+      },
+    });
+    this.#epochs = this.#feedback.run();
+    this.#finder.start();
+  }
+
+  /** Takes other rates from the configuration, from now on. */
+  configure(config: RouteConfig): void {
+    this.#finder.configure(configuredIn(config));
+  }
+
+  async stop(): Promise<void> {
+    this.#leave();
+    this.#feedback.stop();
+    await Promise.all([this.#finder.stop(), this.#epochs]);
+    this.#sources.close();
+  }
+
+  status(): PaceStatus {
+    const demand = this.#look();
+    return {
+      ...this.#controller.status(),
+      source: this.#finder.ceiling.source,
+      wantsBytesPerSecond: demand.wantsBytesPerSecond,
+      backlogBytes: demand.backlogBytes,
+      backlogAgeMs: demand.backlogAgeMs(this.#options.clock.monotonicMs()),
+    };
+  }
+
+  #look(): Demand {
+    const { journal, ledger, clock } = this.#options;
+    const finished = finishedIn(ledger);
+    this.#demand.look({
+      nowMs: clock.monotonicMs(),
+      head: journal.head,
+      waiting: journal.head - ledger.start - finished,
+      finished: finished - this.#finishedAtStart,
+      deliveredBytes: this.#deliveredBytes(),
+    });
+    return this.#demand;
+  }
+}
+
+function configuredIn({ bytesPerSecond, recordsPerSecond, requestsPerSecond }: RouteConfig): PartialQuota {
+  return { bytesPerSecond, recordsPerSecond, requestsPerSecond };
+}
+
+function finishedIn({ totals: { delivered, filtered, quarantined } }: RouteLedger): bigint {
+  return delivered + filtered + quarantined;
+}
