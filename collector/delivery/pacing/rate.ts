@@ -20,7 +20,7 @@
  * What the stream took: its token bucket was empty at one throttling, and is at the next, so what it accepted in between
  * is its quota. After each cut comes a pause of half the rate, in which its bucket fills a little.
  *
- * What probing costs is bounded: each refusal is paid for from an allowance that is a set fraction of the bytes accepted,
+ * What probing costs is bounded: each refusal is paid for from an allowance that is a set fraction of the replica's part,
  * and while that is overdrawn nothing probes. So large records are risked more seldom than small ones. Steps are in parts
  * of this replica's share: those of a whole fleet add up to those of a single one.
  *
@@ -56,8 +56,10 @@ export interface RateOptions {
   readonly replicas?: number;
   /** A backlog that is older may grow the stream. */
   readonly backlogAgeMsObjective?: number;
-  /** The part of the bytes that may be throttled by looking for the limit; 0 never goes beyond the ceiling. */
+  /** The part of the bytes that may be throttled by looking for the limit. */
   readonly throttledFractionMax?: number;
+  /** The same while the backlog is older than its objective; 0 never goes beyond the ceiling. */
+  readonly growthThrottledFractionMax?: number;
 }
 
 export interface RateStatus {
@@ -115,9 +117,13 @@ const LEVEL_MIN = 0.01;
 const ACCEPTED_MEAN_MS = 2_000;
 const FAILED_MEAN_MS = 5_000;
 
+/** Below the level of which this makes one, what is earned is in proportion to it. */
+const EARNED_PART = 1.5;
 /** The allowance is at most what is earned in this time, and overdrawn by so many seconds of the rate at most. */
 const ALLOWANCE_EARNED_MS_MAX = 5_000;
-const OVERDRAWN_MAX = 0.15;
+const OVERDRAWN_MAX = 0.25;
+/** A refusal of more seconds of the rate than this weighs more: what is sent again is as large, and refused more easily. */
+const REFUSAL_LARGE = 0.07;
 
 /** Accepting more than the ceiling for this long is no burst. */
 const BELIEVE_AFTER_MS = 3_000;
@@ -125,6 +131,7 @@ const BELIEVE_AFTER_MS = 3_000;
 export class RateController {
   readonly #backlogAgeMsObjective: number;
   readonly #throttledFractionMax: number;
+  readonly #growthThrottledFractionMax: number;
   #ceiling: Quota;
   /** Bytes per second. */
   #believed: number;
@@ -153,7 +160,10 @@ export class RateController {
   constructor(options: RateOptions) {
     this.#backlogAgeMsObjective = options.backlogAgeMsObjective ?? 60_000;
     this.#throttledFractionMax = options.throttledFractionMax ?? 0.006;
-    assert(this.#throttledFractionMax >= 0 && this.#throttledFractionMax < 1, "a fraction is from 0 to below 1");
+    this.#growthThrottledFractionMax = options.growthThrottledFractionMax ?? 0.008;
+    for (const fraction of [this.#throttledFractionMax, this.#growthThrottledFractionMax]) {
+      assert(fraction >= 0 && fraction < 1, "a fraction is from 0 to below 1");
+    }
     this.#ceiling = options.ceiling;
     this.#believed = options.ceiling.bytesPerSecond;
     this.#share = options.share ?? 1;
@@ -192,7 +202,7 @@ export class RateController {
   /** To be called once per epoch, and at once when something was throttled that was sent since the last cut. */
   observe(epoch: Epoch): void {
     const { durationMs, acceptedBytes, throttledBytes, isPacerLimited, backlogAgeMs } = epoch;
-    this.#isGrowing = this.#throttledFractionMax > 0 && backlogAgeMs > this.#backlogAgeMsObjective;
+    this.#isGrowing = this.#growthThrottledFractionMax > 0 && backlogAgeMs > this.#backlogAgeMsObjective;
     this.#isLimiting = isPacerLimited || throttledBytes > 0;
     this.#average(epoch);
     if (throttledBytes > 0) {
@@ -256,10 +266,17 @@ export class RateController {
     const failed = refused === 0 ? 0 : refused / (acceptedBytes + refused);
     this.#failedFraction += (failed - this.#failedFraction) * (1 - Math.exp(-durationMs / FAILED_MEAN_MS));
     const cost = refused / this.#full;
-    const allowance = this.#allowance + (acceptedBytes / this.#full) * this.#throttledFractionMax - cost;
-    const most = (ALLOWANCE_EARNED_MS_MAX / 1000) * this.#throttledFractionMax;
+    const fraction = this.#isGrowing ? this.#growthThrottledFractionMax : this.#throttledFractionMax;
+    // By time, where the level is not far down: what has halved should be looked at again as soon as what has not.
+    const part = acceptedBytes > 0 ? Math.min(1, this.#level * EARNED_PART) : 0;
+    const earned = (durationMs / 1000) * part * fraction;
+    const allowance = this.#allowance + earned - cost;
+    const most = (ALLOWANCE_EARNED_MS_MAX / 1000) * fraction;
     // What a limit that moves costs is not held against the probes for it: one refusal is paid for, the last.
-    this.#allowance = Math.min(most, cost > 0 ? Math.max(allowance, -Math.min(cost, OVERDRAWN_MAX)) : allowance);
+    this.#allowance = Math.min(
+      most,
+      cost > 0 ? Math.max(allowance, -Math.min(cost * Math.max(1, cost / REFUSAL_LARGE), OVERDRAWN_MAX)) : allowance,
+    );
     if (isPacerLimited || refused > 0) {
       this.#since = { bytes: this.#since.bytes + acceptedBytes, ms: this.#since.ms + durationMs };
       while (this.#since.ms > SINCE_MS_MAX) this.#since = { bytes: this.#since.bytes / 2, ms: this.#since.ms / 2 };
@@ -299,11 +316,11 @@ export class RateController {
   #grow(durationMs: number): void {
     const seconds = durationMs / 1000;
     const hold = Number.isFinite(this.#known) ? this.#known * HOLD : HEADROOM;
-    if (this.#level < hold) {
+    if (this.#level < hold * (1 - CLOSE)) {
       this.#level += (hold - this.#level) * (1 - Math.exp(-durationMs / RECOVERY_MS));
-      if (hold - this.#level < hold * CLOSE) this.#level = hold;
       return;
     }
+    this.#level = Math.max(this.#level, hold);
     if (this.#level >= this.#levelMax()) {
       this.#probingMs = 0;
       return;
@@ -315,7 +332,8 @@ export class RateController {
   }
 
   #believeMore(durationMs: number): void {
-    const accepted = (this.#acceptedLevel ?? 0) * (this.#isCoordinated ? 1 : this.#share);
+    // At the ceiling or below, a burst is all that more can be.
+    const accepted = Math.min(this.#level, this.#acceptedLevel ?? 0) * (this.#isCoordinated ? 1 : this.#share);
     this.#aboveMs = accepted > 1 ? this.#aboveMs + durationMs : 0;
     if (this.#aboveMs >= BELIEVE_AFTER_MS) this.#believe(this.#believed * accepted);
   }
