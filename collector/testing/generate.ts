@@ -14,6 +14,7 @@ const SOURCES = [
   "google/rpc/status.proto",
   "grpc/health/v1/health.proto",
   "standpipe/peer/v1/peer.proto",
+  "standpipe/ingest/v1/ingest.proto",
 ];
 
 /** Writes the types below `outDirectory`, which is emptied first. Throws with the generator's words when it fails. */
