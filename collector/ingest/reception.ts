@@ -14,14 +14,16 @@
  * must not keep the others out: when somebody waits, a call that takes longer than `receiveMsMax` to arrive is refused.
  *
  * JavaScriptCore lets buffers pile up after use: 80 requests of 3.8 MB within a second took 500 MB, 3,000 of 63 KB over
- * 300 MB. So after each `garbageBytesMax` of messages, large or small, it is told to collect, which takes some ten
- * milliseconds and keeps that near 200 MB.
+ * 300 MB. So messages lie in memory that is used again (message-memory.ts). Those that are unpacked can't: after each
+ * `garbageBytesMax` of them garbage is collected, which takes some ten milliseconds.
  */
 import { ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from "@grpc/grpc-js";
 import type { Clock, Random } from "../clock.ts";
 import { assert, CollectorError } from "../errors.ts";
 import { mendStatus, type PartialStatusObject, toStatus } from "./boundary.ts";
 import type { IngestCounters } from "./counters.ts";
+import { MessageDecoder } from "./message-decoder.ts";
+import type { MessageMemory } from "./message-memory.ts";
 
 export interface ReceptionLimits {
   /** Bytes of one request, unpacked; the wire may not bring more either. */
@@ -30,15 +32,12 @@ export interface ReceptionLimits {
   readonly receivingBytesMax: number;
   /** How long a call may take to arrive when others wait for their turn. */
   readonly receiveMsMax: number;
-  /** Bytes of messages of any kind after which memory is collected. */
+  /** Bytes of compressed messages, unpacked, after which garbage is collected. */
   readonly garbageBytesMax: number;
 }
 
 /** What HTTP/2 lets a sender send before anybody has read: the initial window of a stream. */
 const WINDOW_BYTES = 65_535;
-
-/** Length-prefixed message of gRPC over HTTP/2: one byte says whether it is compressed, four how long it is. */
-export const PREFIX_BYTES = 5;
 
 /** How often the gate looks for calls that are late, in milliseconds; well within the margin before a deadline. */
 const SWEEP_MS = 200;
@@ -49,6 +48,8 @@ export interface Arrival {
   bytes: number;
   /** Until when it may wait unread, by `Clock.monotonicMs`. */
   readonly waitEndsAtMs: number;
+  /** It leaves garbage behind. */
+  readonly isCompressed: boolean;
   /** When its reading began, likewise; undefined before, and once it is in memory whole. */
   receivingSinceMs: number | undefined;
   readonly start: () => void;
@@ -108,22 +109,21 @@ export class ReceptionGate {
   leave(arrival: Arrival): void {
     if (this.#entered.delete(arrival)) {
       this.#bytes -= arrival.bytes;
-      this.litter(arrival.bytes);
+      if (arrival.isCompressed) this.#litter(arrival.bytes);
     } else this.#waiting.delete(arrival);
     this.#startWaiting();
-  }
-
-  /** Counts what messages leave behind, and has it collected when it is enough. */
-  litter(bytes: number): void {
-    this.#garbageBytes += bytes;
-    if (this.#garbageBytes < this.#limits.garbageBytesMax) return;
-    this.#garbageBytes = 0;
-    this.#collectGarbage();
   }
 
   /** Refuses all who wait. */
   drain(reason: CollectorError): void {
     for (const arrival of [...this.#waiting]) this.#refuse(arrival, reason);
+  }
+
+  #litter(bytes: number): void {
+    this.#garbageBytes += bytes;
+    if (this.#garbageBytes < this.#limits.garbageBytesMax) return;
+    this.#garbageBytes = 0;
+    this.#collectGarbage();
   }
 
   #fits(arrival: Arrival): boolean {
@@ -181,6 +181,8 @@ function overloaded(message: string): CollectorError {
  */
 export interface InnermostCall {
   readonly incomingEncoding: string;
+  /** Gets each piece of the body, and gives the messages that are whole with it. */
+  decoder: { write(piece: Buffer): Buffer[] };
   readonly stream: {
     once(event: "data", listener: (chunk: Buffer) => void): void;
     pause(): void;
@@ -192,6 +194,7 @@ export interface ReceptionParts {
   readonly exportPath: string;
   readonly limits: ReceptionLimits;
   readonly gate: ReceptionGate;
+  readonly memory: MessageMemory;
   readonly counters: IngestCounters;
   readonly random: Random;
   /** How long a call with this deadline (wall time in milliseconds since 1970) may wait unread, in milliseconds. */
@@ -201,16 +204,19 @@ export interface ReceptionParts {
 
 /** The interceptor for Export; calls of other services pass as they are. */
 export function createReception(parts: ReceptionParts): ServerInterceptor {
-  const { exportPath, limits, gate, random, holdMs, clock } = parts;
+  const { exportPath, limits, gate, memory, random, holdMs, clock } = parts;
+  const { requestBytesMax: messageBytesMax } = limits;
   return (method, call) => {
     if (method.path !== exportPath) return new ServerInterceptingCall(call);
-    const { stream, incomingEncoding } = call as unknown as InnermostCall;
-    const progress: Progress = { isReceived: false, isEnded: false, arrival: undefined };
+    const innermost = call as unknown as InnermostCall;
+    const { stream, incomingEncoding } = innermost;
+    const progress: Progress = { isReceived: false, isEnded: false, arrival: undefined, decoder: undefined };
     watchStatuses(call, parts, progress);
     const enter = (bytes: number, start: () => void): boolean => {
       const waitEndsAtMs = clock.monotonicMs() + holdMs(Number(call.getDeadline()));
       const refuse = (reason: CollectorError): void => call.sendStatus(toStatus(reason, random));
-      progress.arrival = { bytes, waitEndsAtMs, receivingSinceMs: undefined, start, refuse };
+      const isCompressed = incomingEncoding !== "identity";
+      progress.arrival = { bytes, waitEndsAtMs, isCompressed, receivingSinceMs: undefined, start, refuse };
       return gate.enter(progress.arrival);
     };
     return new ServerInterceptingCall(call, {
@@ -221,19 +227,22 @@ export function createReception(parts: ReceptionParts): ServerInterceptor {
               enter(limits.requestBytesMax, () => nextMetadata(metadata));
               return;
             }
-            stream.once("data", (first) => {
-              const bytes = bytesToCome(first, limits.requestBytesMax);
-              if (bytes > 0 && !progress.isEnded && !enter(bytes, () => stream.resume())) stream.pause();
-            });
+            const onLength = (messageBytes: number, hereBytes: number): void => {
+              // What fits the window, or is here already, is in memory whatever is said now.
+              if (messageBytes <= WINDOW_BYTES || messageBytes <= hereBytes || progress.isEnded) return;
+              if (progress.arrival === undefined && !enter(messageBytes, () => stream.resume())) stream.pause();
+            };
+            progress.decoder = new MessageDecoder({ memory, messageBytesMax, onLength });
+            innermost.decoder = progress.decoder;
             nextMetadata(metadata);
           },
           onReceiveMessage: (message: Buffer, nextMessage) => {
             progress.isReceived = true;
             if (progress.arrival !== undefined) gate.received(progress.arrival, message.length);
-            else gate.litter(message.length);
             nextMessage(message);
           },
           onCancel: () => {
+            progress.decoder?.abandon();
             if (progress.arrival !== undefined) gate.leave(progress.arrival);
           },
         });
@@ -249,15 +258,8 @@ interface Progress {
   isEnded: boolean;
   /** Set once the call has asked the gate. */
   arrival: Arrival | undefined;
-}
-
-/** What to set aside for a message by its first piece: 0 when it is here already, or fits the window. */
-function bytesToCome(first: Buffer, requestBytesMax: number): number {
-  // Whoever sends less than a prefix at first can't be judged by it.
-  if (first.length < PREFIX_BYTES) return requestBytesMax;
-  const bytes = first.readUInt32BE(1);
-  if (bytes <= WINDOW_BYTES || first.length >= PREFIX_BYTES + bytes) return 0;
-  return Math.min(bytes, requestBytesMax);
+  /** Set once the call is being read, unless its message is compressed. */
+  decoder: MessageDecoder | undefined;
 }
 
 /**
@@ -271,6 +273,7 @@ function watchStatuses(call: ServerInterceptingCallInterface, parts: ReceptionPa
     if (!progress.isReceived && !progress.isEnded) counters.refusedOnReceipt++;
     progress.isEnded = true;
     send(mendStatus(sent, progress.isReceived, limits.requestBytesMax, random));
+    progress.decoder?.abandon();
     if (progress.arrival !== undefined) gate.leave(progress.arrival);
   };
 }

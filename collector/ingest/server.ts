@@ -20,7 +20,6 @@ import { type AssertionError, assert } from "../errors.ts";
 import type { Appender } from "../journal/port.ts";
 import { type Log, silentLog } from "../log.ts";
 import type { ScanLimits } from "../otlp/scan.ts";
-import { release } from "../release.ts";
 import {
   ADMISSION_LIMITS_DEFAULT,
   Admission,
@@ -34,6 +33,7 @@ import { answerFailure } from "./boundary.ts";
 import { createCounters, type IngestCounters } from "./counters.ts";
 import { createExport } from "./export.ts";
 import { createHealth } from "./health.ts";
+import { MessageMemory } from "./message-memory.ts";
 import { HEALTH_SERVICE, LOGS_SERVICE, loadProtocol } from "./protocol.ts";
 import { createReception, ReceptionGate } from "./reception.ts";
 import { createSmallRequests } from "./small-requests.ts";
@@ -60,7 +60,7 @@ export interface IngestOptions {
   readonly requestBytesMax?: number;
   /** Bytes of large or compressed messages from their first byte to their answer; others wait unread. @default 32 MiB */
   readonly receivingBytesMax?: number;
-  /** Bytes of such messages after which memory is collected. @default 32 MiB */
+  /** Bytes of compressed messages, unpacked, after which garbage is collected. @default 32 MiB */
   readonly garbageBytesMax?: number;
   /** How long a call may take to arrive while others wait to be read. @default 10 s */
   readonly receiveMsMax?: number;
@@ -111,6 +111,9 @@ export interface IngestServer {
 
 const MIB = 1024 * 1024;
 
+/** Memory of messages that is kept to be used again: those of some hundred calls of the usual size. */
+const MESSAGE_MEMORY_BYTES_MAX = 8 * MIB;
+
 /** Unforeseen failures are logged at most this often: one per request would fill the disk that the journal needs. */
 const UNFORESEEN_LOG_MS = 10_000;
 
@@ -144,6 +147,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   const admission = new Admission(appender, admissionLimits, clock);
   const receptionLimits = { requestBytesMax, receivingBytesMax, receiveMsMax, garbageBytesMax };
   const gate = new ReceptionGate(receptionLimits, clock, () => Bun.gc(true));
+  const memory = new MessageMemory(MESSAGE_MEMORY_BYTES_MAX);
   const health = createHealth(() => admission.acceptsWrites(), clock, healthPollMs);
   const exportLogs = createExport({ appender, admission, limits: scanLimits, counters });
   let lastLoggedAtMs = Number.NEGATIVE_INFINITY;
@@ -158,7 +162,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   const handleExport = (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>): void => {
     counters.calls++;
     // Written, or refused: nobody looks at the request again.
-    const exported = exportLogs(call.request, callerOf(call)).finally(() => release(call.request));
+    const exported = exportLogs(call.request, callerOf(call)).finally(() => memory.giveBack(call.request));
     exported.then(
       (response) => {
         if (call.cancelled) counters.goneWhileWritten++;
@@ -185,7 +189,16 @@ export function createIngestServer(options: IngestOptions): IngestServer {
 
   const holdMs = (deadlineAtMs: number): number => holdMsFor(deadlineAtMs, clock.nowMs(), admissionLimits);
   const { exportPath } = protocol;
-  const reception = createReception({ exportPath, limits: receptionLimits, gate, counters, random, holdMs, clock });
+  const reception = createReception({
+    exportPath,
+    limits: receptionLimits,
+    gate,
+    memory,
+    counters,
+    random,
+    holdMs,
+    clock,
+  });
   const smallRequests = new Map(
     services.flatMap(({ definition, requestBytesMax: most }) =>
       Object.values(definition).map(({ path }): [string, number] => [path, most]),

@@ -4,7 +4,8 @@
  * first five bytes; one that is too large is refused there, and a compressed one at once, since its size says nothing.
  */
 import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
-import { type InnermostCall, PREFIX_BYTES } from "./reception.ts";
+import { PREFIX_BYTES } from "./message-decoder.ts";
+import type { InnermostCall } from "./reception.ts";
 
 /** `bytesMax` by the path of each call that is held to it. Calls of other paths go to `others`: only one interceptor gets to see grpc-js's own call. */
 export function createSmallRequests(
