@@ -11,6 +11,7 @@ const LINES_MAX = 400;
  */
 const ROWS: Record<string, readonly string[]> = {
   collector: ["*", "otlp", "journal", "delivery", "ingest", "admin", "collector.ts", "main.ts", "testing", "bench"],
+  "deploy/docker": ["*"],
   "deploy/local": ["*", "demo"],
   "clients/sdk": ["*", "examples"],
 };
@@ -18,6 +19,7 @@ const ROWS: Record<string, readonly string[]> = {
 /** Trees that stand apart: a client must not know the collector, nor the local Firehose either of them. */
 const FOREIGN_ALLOWED: Record<string, readonly string[]> = {
   collector: [],
+  "deploy/docker": [],
   "deploy/local": [],
   "clients/sdk": [],
 };
