@@ -7,6 +7,7 @@
 import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
 import { lineKeys } from "./config-lines.ts";
+import { telemetry } from "./config-telemetry.ts";
 import {
   anyBytes,
   anyInteger,
@@ -150,7 +151,7 @@ const route = z.strictObject({
   ...firehose.shape,
 });
 
-const SECTIONS = { ingest, journal, firehose, peers, admin, log, shutdown };
+const SECTIONS = { ingest, journal, firehose, peers, admin, telemetry, log, shutdown };
 
 /** Sections may be left out: what is needed of them is said below. */
 const schema = z.strictObject({
@@ -159,6 +160,7 @@ const schema = z.strictObject({
   firehose: firehose.prefault({}),
   peers: peers.prefault({}),
   admin: admin.prefault({}),
+  telemetry: telemetry.prefault({}),
   log: log.prefault({}),
   shutdown: shutdown.prefault({}),
   routes: z.array(route, "must be a list of routes").min(1, "must hold a route, or be left out").optional(),
@@ -251,7 +253,7 @@ function readFile(file: { path: string; text: string } | undefined, problems: st
 }
 
 /** What must hold between limits, whatever each is alone. */
-function brokenRelations({ ingest, journal, firehose, peers, routes }: z.output<typeof schema>): string[] {
+function brokenRelations({ ingest, journal, firehose, peers, telemetry, routes }: z.output<typeof schema>): string[] {
   const relations: [boolean, string][] = [
     [
       ingest.requestBytesMax <= ingest.inFlightBytesMax,
@@ -274,6 +276,10 @@ function brokenRelations({ ingest, journal, firehose, peers, routes }: z.output<
       "peers.service and peers.addresses exclude each other",
     ],
     [peers.intervalMs * 2 <= peers.leaseMs, "peers.leaseMs must be twice peers.intervalMs at least"],
+    [
+      telemetry.traceRatio === 0 || telemetry.otlpEndpoint !== undefined,
+      "telemetry.otlpEndpoint is needed where telemetry.traceRatio is above 0: traces are sent there",
+    ],
     ...brokenRouteRelations("firehose", routes === undefined ? firehose : undefined),
     ...(routes ?? []).flatMap((each, index) => brokenRouteRelations(`routes.${index}`, each)),
     ...(routes ?? []).map(({ name }, index): [boolean, string] => [
