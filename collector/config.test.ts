@@ -26,7 +26,7 @@ test("a stream's name is all that is needed", () => {
     recordId: false,
   });
   expect(config.routes[0]?.bytesPerSecond).toBeUndefined();
-  expect(config.ingest.address).toBe("0.0.0.0:4317");
+  expect(config.ingest.address).toBe("127.0.0.1:4317");
   expect(config.routes[0]?.region).toBeUndefined();
 });
 
@@ -156,4 +156,36 @@ test("a route can't be configured and forgotten at once", () => {
   expect(loadConfig(undefined, { ...MINIMAL, STANDPIPE_JOURNAL_FORGET_ROUTES: "old" }).journal.forgetRoutes).toEqual([
     "old",
   ]);
+});
+
+test("plaintext beyond loopback is taken only where it is asked for by name", () => {
+  const problems = (text: string) => problemsOf(() => loadConfig(file(text), MINIMAL));
+  for (const address of ["0.0.0.0:4317", "[::]:4317", "10.0.0.1:4317", "127.example.org:4317"]) {
+    expect(problems(`ingest: { address: "${address}" }`)).toContain(
+      `ingest.address ${address} can be reached by others`,
+    );
+    const asked = loadConfig(file(`ingest: { address: "${address}", plaintext: true }`), MINIMAL);
+    expect(asked.ingest).toMatchObject({ address, plaintext: true });
+    loadConfig(file(`{ ingest: { address: "${address}" }, identity: { certificate: a, key: b } }`), MINIMAL);
+  }
+  for (const address of ["127.0.0.1:4317", "localhost:4317", "[::1]:4317", "127.1.2.3:1"]) {
+    expect(loadConfig(file(`ingest: { address: "${address}" }`), MINIMAL).ingest.plaintext).toBe(false);
+  }
+});
+
+test("what identity needs beside it is said", () => {
+  for (const [text, words] of [
+    ["identity: { certificate: a }", "identity.certificate and identity.key need each other"],
+    ["identity: { authorities: a }", "identity.authorities needs identity.certificate and identity.key"],
+    ["identity: { jwks: /a }", "identity.jwks needs identity.issuer and identity.audience"],
+    ["identity: { jwks: /a, issuer: i, audience: a, jwksToken: t }", "are for an identity.jwks that is a URL"],
+    ["identity: { tenants: a }", "identity.tenants needs a way to know tenants"],
+    ["{ identity: { tokens: t }, peers: { service: 'a:1' } }", "peers.tokens is needed"],
+    [
+      "identity: { certificate: a, key: b, authorities: c, clientCertificates: optional }",
+      "identity.clientCertificates optional needs identity.tokens or identity.jwks",
+    ],
+  ] as const) {
+    expect(problemsOf(() => loadConfig(file(text), MINIMAL))).toContain(words);
+  }
 });

@@ -6,8 +6,8 @@
  */
 import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
+import { connectionKeys, identity, identityRelations, peerIdentityKeys } from "./config-identity.ts";
 import { lineKeys } from "./config-lines.ts";
-import { telemetry } from "./config-telemetry.ts";
 import {
   anyBytes,
   anyInteger,
@@ -27,8 +27,11 @@ import { FIREHOSE_DEAGGREGATED_LINES_MAX, FIREHOSE_RECORD_BYTES_MAX } from "./li
 
 const ingest = z.strictObject({
   address: hostAndPort
-    .default("0.0.0.0:4317")
-    .describe("Where OTLP/gRPC is taken. Plaintext: keep it inside the cluster."),
+    .default("127.0.0.1:4317")
+    .describe(
+      "Where OTLP/gRPC is taken. Beyond loopback with TLS (section identity), or where plaintext is asked for.",
+    ),
+  ...connectionKeys,
   requestBytesMax: bytes(64 * KIB, 16 * MIB, 4 * MIB).describe("Bytes of one request, unpacked."),
   recordsPerRequestMax: integer(1, 1_000_000, 100_000).describe("Log records of one request."),
   recordBytesMax: bytes(KIB, 16 * MIB, FIREHOSE_RECORD_BYTES_MAX).describe(
@@ -124,6 +127,7 @@ const peers = z.strictObject({
     .pipe(z.array(hostAndPort))
     .default([])
     .describe("host:port of ingest of every replica, instead of a service; this one may be among them."),
+  ...peerIdentityKeys,
   intervalMs: integer(100, 60_000, 1_000).describe("How often each tells the others what it wants."),
   leaseMs: integer(200, 60_000, 3_500).describe("How long the part of one that falls silent is kept for it."),
 });
@@ -151,16 +155,16 @@ const route = z.strictObject({
   ...firehose.shape,
 });
 
-const SECTIONS = { ingest, journal, firehose, peers, admin, telemetry, log, shutdown };
+const SECTIONS = { ingest, identity, journal, firehose, peers, admin, log, shutdown };
 
 /** Sections may be left out: what is needed of them is said below. */
 const schema = z.strictObject({
   ingest: ingest.prefault({}),
+  identity: identity.prefault({}),
   journal: journal.prefault({}),
   firehose: firehose.prefault({}),
   peers: peers.prefault({}),
   admin: admin.prefault({}),
-  telemetry: telemetry.prefault({}),
   log: log.prefault({}),
   shutdown: shutdown.prefault({}),
   routes: z.array(route, "must be a list of routes").min(1, "must hold a route, or be left out").optional(),
@@ -253,7 +257,7 @@ function readFile(file: { path: string; text: string } | undefined, problems: st
 }
 
 /** What must hold between limits, whatever each is alone. */
-function brokenRelations({ ingest, journal, firehose, peers, telemetry, routes }: z.output<typeof schema>): string[] {
+function brokenRelations({ ingest, identity, journal, firehose, peers, routes }: z.output<typeof schema>): string[] {
   const relations: [boolean, string][] = [
     [
       ingest.requestBytesMax <= ingest.inFlightBytesMax,
@@ -276,10 +280,7 @@ function brokenRelations({ ingest, journal, firehose, peers, telemetry, routes }
       "peers.service and peers.addresses exclude each other",
     ],
     [peers.intervalMs * 2 <= peers.leaseMs, "peers.leaseMs must be twice peers.intervalMs at least"],
-    [
-      telemetry.traceRatio === 0 || telemetry.otlpEndpoint !== undefined,
-      "telemetry.otlpEndpoint is needed where telemetry.traceRatio is above 0: traces are sent there",
-    ],
+    ...identityRelations({ ingest, identity, peers }),
     ...brokenRouteRelations("firehose", routes === undefined ? firehose : undefined),
     ...(routes ?? []).flatMap((each, index) => brokenRouteRelations(`routes.${index}`, each)),
     ...(routes ?? []).map(({ name }, index): [boolean, string] => [

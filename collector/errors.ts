@@ -19,6 +19,16 @@ const codes = {
     retryable: false,
     meaning: "the request is larger, deeper or holds more records than a limit allows: send smaller batches",
   },
+  unauthenticated: {
+    status: status.UNAUTHENTICATED,
+    retryable: false,
+    meaning: "no credentials, or none that are good here: the message says what is wrong with them",
+  },
+  permission_denied: {
+    status: status.PERMISSION_DENIED,
+    retryable: false,
+    meaning: "the credentials are good, but their tenant is not among identity.tenants",
+  },
   journal_full: {
     status: status.UNAVAILABLE,
     retryable: true,

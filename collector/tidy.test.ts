@@ -10,7 +10,19 @@ const LINES_MAX = 400;
  * `*` is any file that lies directly in the folder and has no layer of its own.
  */
 const ROWS: Record<string, readonly string[]> = {
-  collector: ["*", "otlp", "journal", "delivery", "ingest", "admin", "collector.ts", "main.ts", "testing", "bench"],
+  collector: [
+    "*",
+    "identity",
+    "otlp",
+    "journal",
+    "delivery",
+    "ingest",
+    "admin",
+    "collector.ts",
+    "main.ts",
+    "testing",
+    "bench",
+  ],
   "deploy/docker": ["*"],
   "deploy/local": ["*", "demo"],
   "clients/sdk": ["*", "examples"],

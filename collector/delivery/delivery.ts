@@ -283,8 +283,7 @@ export class Delivery {
     const throttled = this.#throttled.bytes;
     this.#judge(call, ticket, outcome);
     const acceptedBytes = this.#delivered.bytes - delivered;
-    const throttledBytes = this.#throttled.bytes - throttled;
-    this.#options.onOutcome?.({ sentMs, acceptedBytes, throttledBytes, records: call.records });
+    this.#options.onOutcome?.({ sentMs, acceptedBytes, throttledBytes: this.#throttled.bytes - throttled });
   }
 
   #judge(call: Call, ticket: Ticket, outcome: readonly RecordAnswer[] | Verdict): void {

@@ -16,7 +16,7 @@ export interface IngestCounters {
   goneWhileWritten: number;
   /** Calls that were refused, by code. */
   readonly refused: Record<ErrorCode, number>;
-  /** Calls that grpc-js refused before they arrived whole (oversized, corrupt gzip) or that arrived too slowly. */
+  /** Calls refused before they arrived whole: oversized, corrupt gzip, too slow, or without good credentials. */
   refusedOnReceipt: number;
 }
 

@@ -13,16 +13,8 @@ export interface ExportParts {
   readonly counters: IngestCounters;
 }
 
-export interface Exported {
-  /** A serialised ExportLogsServiceResponse. */
-  readonly response: Buffer;
-  /** Log records that were taken, and the ordinal of the first; undefined where there was none. */
-  readonly records: number;
-  readonly first: bigint | undefined;
-}
-
-/** One serialised ExportLogsServiceRequest in, the answer to it out, or it rejects. */
-export type Export = (request: Uint8Array, caller: Caller) => Promise<Exported>;
+/** One serialised ExportLogsServiceRequest in, one serialised ExportLogsServiceResponse out, or it rejects. */
+export type Export = (request: Uint8Array, caller: Caller) => Promise<Buffer>;
 
 /** `ExportLogsServiceResponse` with nothing in it: everything was taken. */
 const ALL_TAKEN = Buffer.alloc(0);
@@ -35,14 +27,12 @@ export function createExport({ appender, admission, limits, counters }: ExportPa
   return async (request, caller) => {
     const { records, refused, refusedReason } = scan(request, limits);
     const taken = refused === 0 ? request : withoutRefused(request, limits);
-    const write = (): Promise<bigint> => appender.append(taken, records);
-    const first = records > 0 ? await admission.run(taken.length, caller, write) : undefined;
+    if (records > 0) await admission.run(taken.length, caller, () => appender.append(taken, records));
 
     counters.acknowledgedCalls++;
     counters.acknowledgedRecords += records;
     if (records > 0) counters.acknowledgedBytes += taken.length;
     counters.partiallyRefusedRecords += refused;
-    const response = refused === 0 ? ALL_TAKEN : encodePartialSuccess(refused, refusedReason ?? "refused");
-    return { response, records, first };
+    return refused === 0 ? ALL_TAKEN : encodePartialSuccess(refused, refusedReason ?? "refused");
   };
 }

@@ -16,10 +16,17 @@ import {
 import type { PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { type Clock, type Random, systemClock } from "../clock.ts";
-import { type AssertionError, assert, type ErrorCode } from "../errors.ts";
+import { type AssertionError, assert, CollectorError } from "../errors.ts";
+import { Authenticator } from "../identity/authenticator.ts";
+import {
+  CONNECTION_LIMITS_DEFAULT,
+  type ConnectionCounters,
+  ConnectionGuard,
+  type ConnectionLimits,
+} from "../identity/connection-guard.ts";
+import { createIdentityInterceptor } from "../identity/interceptor.ts";
 import type { Appender } from "../journal/port.ts";
 import { type Log, silentLog } from "../log.ts";
-import { noObserver, type Observer } from "../observer.ts";
 import type { ScanLimits } from "../otlp/scan.ts";
 import {
   ADMISSION_LIMITS_DEFAULT,
@@ -30,9 +37,9 @@ import {
   holdMsFor,
   shuttingDown,
 } from "./admission.ts";
-import { answerFailure } from "./boundary.ts";
+import { answerFailure, toStatus } from "./boundary.ts";
 import { createCounters, type IngestCounters } from "./counters.ts";
-import { createExport, type Exported } from "./export.ts";
+import { createExport } from "./export.ts";
 import { createHealth } from "./health.ts";
 import { MessageMemory } from "./message-memory.ts";
 import { HEALTH_SERVICE, LOGS_SERVICE, loadProtocol } from "./protocol.ts";
@@ -46,6 +53,8 @@ export interface ServedService {
   readonly packages: PackageDefinition;
   readonly definition: ServiceDefinition;
   readonly handlers: UntypedServiceImplementation;
+  /** Who may call it. @default whoever may send logs */
+  readonly authenticator?: Authenticator;
   /** Larger requests are refused before they are read, and compressed ones as well. */
   readonly requestBytesMax: number;
 }
@@ -79,13 +88,17 @@ export interface IngestOptions {
   readonly healthPollMs?: number;
   /** Offered beside LogsService and health. @default none */
   readonly services?: readonly ServedService[];
+  /** Plaintext or TLS. @default plaintext */
+  readonly credentials?: ServerCredentials;
+  /** Who may send. @default everybody */
+  readonly authenticator?: Authenticator;
+  /** @default CONNECTION_LIMITS_DEFAULT */
+  readonly connectionLimits?: ConnectionLimits;
+  /** How long a connection may be without a call. @default 4 minutes */
+  readonly connectionIdleMsMax?: number;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: Log;
-  /** Is told of every export. @default nobody */
-  readonly observer?: Observer;
-  /** Whether the process gets on with its work: health for "" says so. @default it does */
-  readonly makesProgress?: () => boolean;
   /** Gets a broken invariant after its client was answered. @default throws it where nothing catches it */
   readonly onBug?: (bug: AssertionError) => void;
 }
@@ -101,6 +114,8 @@ export interface IngestSnapshot extends Readonly<IngestCounters> {
   readonly receivingBytes: number;
   /** Calls that wait to be read. */
   readonly unreadCalls: number;
+  /** Connections that are open, and those that were not let in, by why. */
+  readonly connections: Readonly<ConnectionCounters> & { readonly open: number };
 }
 
 export interface IngestServer {
@@ -139,11 +154,13 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     concurrentStreamsMax = 256,
     healthPollMs = 1_000,
     services = [],
+    credentials = ServerCredentials.createInsecure(),
+    authenticator = new Authenticator(),
+    connectionLimits = CONNECTION_LIMITS_DEFAULT,
+    connectionIdleMsMax = 240_000,
     clock = systemClock,
     random = Math.random,
     log = silentLog,
-    observer = noObserver,
-    makesProgress = () => true,
     onBug = stopTheProcess,
   } = options;
   assert(requestBytesMax <= admissionLimits.inFlightBytesMax, "the largest request fits in flight");
@@ -155,12 +172,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   const receptionLimits = { requestBytesMax, receivingBytesMax, receiveMsMax, garbageBytesMax };
   const gate = new ReceptionGate(receptionLimits, clock, () => Bun.gc(true));
   const memory = new MessageMemory(MESSAGE_MEMORY_BYTES_MAX);
-  const health = createHealth({
-    acceptsWrites: () => admission.acceptsWrites(),
-    makesProgress,
-    clock,
-    pollMs: healthPollMs,
-  });
+  const health = createHealth(() => admission.acceptsWrites(), clock, healthPollMs);
   const exportLogs = createExport({ appender, admission, limits: scanLimits, counters });
   let lastLoggedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -173,19 +185,12 @@ export function createIngestServer(options: IngestOptions): IngestServer {
 
   const handleExport = (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>): void => {
     counters.calls++;
-    const sinceMs = clock.monotonicMs();
-    const bytes = call.request.length;
-    const tell = ({ records, first }: Pick<Exported, "records" | "first">, refused?: ErrorCode): void => {
-      const [traceparent] = call.metadata.get("traceparent").map(String);
-      observer.exported({ ms: clock.monotonicMs() - sinceMs, records, bytes, first, refused, traceparent });
-    };
     // Written, or refused: nobody looks at the request again.
     const exported = exportLogs(call.request, callerOf(call)).finally(() => memory.giveBack(call.request));
     exported.then(
-      (result) => {
+      (response) => {
         if (call.cancelled) counters.goneWhileWritten++;
-        answer(null, result.response);
-        tell(result);
+        answer(null, response);
       },
       (reason: unknown) => {
         if (reason instanceof CallerGone) {
@@ -197,7 +202,6 @@ export function createIngestServer(options: IngestOptions): IngestServer {
           random,
           (failure, error) => {
             counters.refused[error.code]++;
-            tell({ records: 0, first: undefined }, error.code);
             if (error.code === "internal") logUnforeseen(reason);
             answer(failure);
           },
@@ -224,11 +228,29 @@ export function createIngestServer(options: IngestOptions): IngestServer {
       Object.values(definition).map(({ path }): [string, number] => [path, most]),
     ),
   );
+  const guard = new ConnectionGuard(connectionLimits, clock);
+  const authenticators = new Map<string, Authenticator | undefined>([
+    // Probes show nothing, and learn nothing.
+    ...Object.values(protocol.health).map(({ path }): [string, undefined] => [path, undefined]),
+    ...services.flatMap(({ definition, authenticator: own = authenticator }) =>
+      Object.values(definition).map(({ path }): [string, Authenticator] => [path, own]),
+    ),
+  ]);
+  const identify = createIdentityInterceptor({
+    authenticatorOf: (path) => (authenticators.has(path) ? authenticators.get(path) : authenticator),
+    toStatus: (reason) => {
+      const error = CollectorError.from(reason);
+      counters.refused[error.code]++;
+      if (error.code === "internal") logUnforeseen(reason);
+      return toStatus(error, random);
+    },
+  });
   const server = new Server({
-    interceptors: [createSmallRequests(smallRequests, reception)],
+    interceptors: [createSmallRequests(smallRequests, reception), identify],
     "grpc.max_receive_message_length": requestBytesMax,
     "grpc.max_connection_age_ms": connectionAgeMsMax,
     "grpc.max_connection_age_grace_ms": connectionAgeGraceMs,
+    "grpc.max_connection_idle_ms": connectionIdleMsMax,
     "grpc.keepalive_time_ms": keepaliveMs,
     "grpc.keepalive_timeout_ms": keepaliveTimeoutMs,
     "grpc.max_concurrent_streams": concurrentStreamsMax,
@@ -245,9 +267,13 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   return {
     start: () =>
       new Promise((resolve, reject) => {
-        server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
-          if (error === null) resolve(port);
-          else reject(error);
+        server.bindAsync(address, credentials, (error, port) => {
+          if (error !== null) {
+            reject(error);
+            return;
+          }
+          guard.watch(server);
+          resolve(port);
         });
       }),
     drain: async (deadlineMs) => {
@@ -275,6 +301,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
       heldTotal: admission.heldTotal,
       receivingBytes: gate.bytes,
       unreadCalls: gate.waiting,
+      connections: { ...guard.counters, open: guard.open },
     }),
   };
 }

@@ -73,8 +73,6 @@ export class Journal implements Appender, JournalReader {
   #commits = 0;
   #committedBytes = 0;
   #writtenBytes = 0;
-  /** Since when a write has been under way. */
-  #writingSinceMs: number | undefined;
   readonly #cursors = new Map<string, Cursor>();
   /** Rows of routes that nobody has asked for in this run: they hold on to their segments all the same. */
   #dormant = new Map<string, RouteState>();
@@ -195,7 +193,6 @@ export class Journal implements Appender, JournalReader {
       commits: this.#commits,
       committedBytes: this.#committedBytes,
       writtenBytes: this.#writtenBytes,
-      writingMs: this.#writingSinceMs === undefined ? 0 : this.#options.clock.monotonicMs() - this.#writingSinceMs,
     };
   }
 
@@ -255,14 +252,12 @@ export class Journal implements Appender, JournalReader {
 
   /** One synced write: the only place where ordinals are given out. */
   async #commit(request: Uint8Array, records: number, onlyRoute: number): Promise<bigint> {
-    const { compression, compressionLevel, clock, observer } = this.#options;
-    const sinceMs = clock.monotonicMs();
+    const { compression, compressionLevel, clock } = this.#options;
     const encoded = await encodePayload(request, compression, compressionLevel);
     const first = this.#head;
     const facts = { records, committedAtMs: clock.nowMs(), onlyRoute, requestBytes: request.byteLength };
     const entry = sealEntry(toKey(first), encoded, facts);
     if (encoded.payload !== request) release(encoded.payload);
-    this.#writingSinceMs = sinceMs;
     try {
       const bytes = await this.#segments.append(first, entry, records);
       this.#disk.wrote(bytes);
@@ -277,12 +272,10 @@ export class Journal implements Appender, JournalReader {
       throw new CollectorError("journal_io", "the disk refused the write: send it again", { cause: reason });
     } finally {
       release(entry);
-      this.#writingSinceMs = undefined;
     }
     this.#commits++;
     this.#committedBytes += request.byteLength;
     this.#head += BigInt(records);
-    observer?.committed({ first, records, request, ms: clock.monotonicMs() - sinceMs });
     for (const wake of this.#headWaiters.splice(0)) wake();
     return first;
   }

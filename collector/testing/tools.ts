@@ -5,7 +5,7 @@
  */
 import { test } from "bun:test";
 
-export type Tool = "strace" | "h2load" | "grpcio" | "node" | "tmpfs" | "unshare" | "debian packages";
+export type Tool = "strace" | "h2load" | "grpcio" | "node" | "openssl" | "tmpfs" | "unshare" | "debian packages";
 
 /** Each tool: the command that proves it is there, and the Debian package that brings it, where one does. */
 export const TOOLS: Readonly<Record<Tool, { readonly probe: readonly string[]; readonly package?: string }>> = {
@@ -13,6 +13,7 @@ export const TOOLS: Readonly<Record<Tool, { readonly probe: readonly string[]; r
   h2load: { probe: ["h2load", "--version"], package: "nghttp2-client" },
   grpcio: { probe: ["/usr/bin/python3", "-c", "import grpc"], package: "python3-grpcio" },
   node: { probe: ["node", "--version"], package: "nodejs" },
+  openssl: { probe: ["openssl", "version"], package: "openssl" },
   unshare: { probe: ["unshare", "--mount", "--pid", "--fork", "setpriv", "--no-new-privs", "chroot", "/", "true"] },
   "debian packages": { probe: ["sh", "-c", "apt-get --version && dpkg-deb --version"] },
   tmpfs: {

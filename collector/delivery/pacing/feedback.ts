@@ -15,8 +15,6 @@ export interface CallOutcome {
   readonly sentMs: number;
   readonly acceptedBytes: number;
   readonly throttledBytes: number;
-  /** What it was about: ranges of ordinals. */
-  readonly records?: readonly { readonly first: bigint; readonly end: bigint }[];
 }
 
 export interface FeedbackOptions {

@@ -2,6 +2,9 @@
 import { expect, test } from "bun:test";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import fc from "fast-check";
+import { PLAINTEXT_ACCESS } from "../../identity/access.ts";
+import { Authenticator } from "../../identity/authenticator.ts";
+import { parseTokens } from "../../identity/tokens.ts";
 import { logsRequest, type Running, startIngest } from "../../ingest/fixture.ts";
 import { decodeFigures, EXCHANGE_PATH, encodeFigures, FIGURES_BYTES_MAX, peerService } from "./peer-protocol.ts";
 import { GrpcPeerTransport, listedAddresses, serviceAddresses } from "./peer-transport.ts";
@@ -136,4 +139,33 @@ test("a name without addresses is an empty list, and a name server that fails is
   };
   expect(await serviceAddresses("nobody:1", failWith("ENOTFOUND"))()).toEqual([]);
   await expect(serviceAddresses("nobody:1", failWith("EAI_AGAIN"))()).rejects.toMatchObject({ code: "EAI_AGAIN" });
+});
+
+test("replicas have a token of their own: a sender's does not make a replica, nor the other way round", async () => {
+  const fixed = <Value>(value: Value) => ({ value, onChange: () => () => undefined });
+  const replicas = new Authenticator({ tokens: fixed(parseTokens("replica a-token-of-the-replicas")) });
+  const senders = new Authenticator({ tokens: fixed(parseTokens("shop a-token-of-the-shop")) });
+  await using run = await startIngest({
+    services: [peerService((figures) => figures, replicas)],
+    authenticator: senders,
+  });
+  const showing = (secret: string): GrpcPeerTransport => {
+    const metadata = new Metadata();
+    metadata.set("authorization", `Bearer ${secret}`);
+    return new GrpcPeerTransport({ ...PLAINTEXT_ACCESS, metadata: () => metadata });
+  };
+  for (const [secret, known] of [
+    ["a-token-of-the-replicas", true],
+    ["a-token-of-the-shop", false],
+  ] as const) {
+    const transport = showing(secret);
+    const exchanged = transport.exchange(`127.0.0.1:${run.port}`, FIGURES, never);
+    if (known) expect(await exchanged).toEqual(FIGURES);
+    else await expect(exchanged).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
+    transport.close();
+    const metadata = new Metadata();
+    metadata.set("authorization", `Bearer ${secret}`);
+    const { code } = await run.client.export(logsRequest(1), { metadata });
+    expect(code).toBe(known ? status.UNAUTHENTICATED : status.OK);
+  }
 });

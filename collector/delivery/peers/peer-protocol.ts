@@ -13,6 +13,7 @@ import {
 import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import type { Figures__Output } from "../../../proto/gen/standpipe/peer/v1/Figures.ts";
 import { assert } from "../../errors.ts";
+import { Authenticator } from "../../identity/authenticator.ts";
 import type { Figures, RouteFigures } from "./peers.ts";
 
 const PEER_SERVICE = "standpipe.peer.v1.Peer";
@@ -39,6 +40,8 @@ export interface PeerService {
   readonly definition: ServiceDefinition;
   readonly handlers: UntypedServiceImplementation;
   readonly requestBytesMax: number;
+  /** Knows the other replicas. */
+  readonly authenticator: Authenticator;
 }
 
 /** The path of Exchange, as HTTP/2 names it, for the client. */
@@ -89,8 +92,11 @@ export function decodeFigures(bytes: Buffer): Figures {
   };
 }
 
-/** The service whose calls are answered by `hear`. */
-export function peerService(hear: (figures: Figures) => Figures): PeerService {
+/** The service whose calls are answered by `hear`. `authenticator` knows who is a replica. @default everybody is */
+export function peerService(
+  hear: (figures: Figures) => Figures,
+  authenticator: Authenticator = new Authenticator(),
+): PeerService {
   assert(exchange !== undefined, `${PEER_SERVICE} has Exchange`);
   const handle = (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>): void => {
     let figures: Figures;
@@ -110,6 +116,7 @@ export function peerService(hear: (figures: Figures) => Figures): PeerService {
     definition: { Exchange: { ...exchange, ...raw, responseSerialize: asItIs } },
     handlers: { Exchange: handle },
     requestBytesMax: FIGURES_BYTES_MAX,
+    authenticator,
   };
 }
 

@@ -4,7 +4,8 @@
  */
 import { lookup } from "node:dns/promises";
 import { isIPv6 } from "node:net";
-import { type ChannelCredentials, Client, credentials, Metadata } from "@grpc/grpc-js";
+import { Client } from "@grpc/grpc-js";
+import { type PeerAccess, PLAINTEXT_ACCESS } from "../../identity/access.ts";
 import { decodeFigures, EXCHANGE_PATH, encodeFigures, FIGURES_BYTES_MAX } from "./peer-protocol.ts";
 import { type Figures, NobodyThere, type PeerAddresses, type PeerTransport } from "./peers.ts";
 
@@ -12,16 +13,17 @@ import { type Figures, NobodyThere, type PeerAddresses, type PeerTransport } fro
 const RECONNECT_MS_MIN = 100;
 const RECONNECT_MS_MAX = 2_000;
 
-/**
- * The one place where connections between collectors get their credentials. Ingest is plaintext and asks nobody who they
- * are; when it does, the others are clients like any.
- */
-function peerCredentials(): ChannelCredentials {
-  return credentials.createInsecure();
-}
-
 export class GrpcPeerTransport implements PeerTransport {
+  readonly #access: PeerAccess;
   readonly #clients = new Map<string, Client>();
+  readonly #stopListening: () => void;
+
+  /** `access` is what this replica shows to others and holds them to. @default nothing, and plaintext */
+  constructor(access: PeerAccess = PLAINTEXT_ACCESS) {
+    this.#access = access;
+    // Clients keep what they were made with: new ones are made at the next round.
+    this.#stopListening = access.onChange(() => this.keep([]));
+  }
 
   exchange(address: string, figures: Figures, signal: AbortSignal): Promise<Figures> {
     return new Promise((resolve, reject) => {
@@ -31,7 +33,7 @@ export class GrpcPeerTransport implements PeerTransport {
         encodeFigures,
         decodeFigures,
         figures,
-        new Metadata(),
+        this.#access.metadata(),
         (error, answer) => {
           signal.removeEventListener("abort", cancel);
           if (answer !== undefined) resolve(answer);
@@ -54,13 +56,15 @@ export class GrpcPeerTransport implements PeerTransport {
   }
 
   close(): void {
+    this.#stopListening();
     this.keep([]);
   }
 
   #client(address: string): Client {
     const known = this.#clients.get(address);
     if (known !== undefined) return known;
-    const client = new Client(address, peerCredentials(), {
+    const client = new Client(address, this.#access.credentials(), {
+      ...this.#access.channelOptions,
       "grpc.max_receive_message_length": FIGURES_BYTES_MAX,
       "grpc.initial_reconnect_backoff_ms": RECONNECT_MS_MIN,
       "grpc.min_reconnect_backoff_ms": RECONNECT_MS_MIN,

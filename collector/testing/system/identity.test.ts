@@ -1,0 +1,225 @@
+/**
+ * Who may send, with real processes: certificates and tokens that change under load without one failed export; and
+ * callers that show nothing, something wrong, old or foreign, of whom nothing reaches the journal.
+ */
+import { expect } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { EXPORT_PATH, logsRequest } from "../../ingest/fixture.ts";
+import { Authority, type Pair, SecretFolder, tlsSecret } from "../certificates.ts";
+import { withFolder } from "../temporary.ts";
+import { testWith } from "../tools.ts";
+import { CollectorProcess, freePorts, type Settings } from "./collector-process.ts";
+import { startFirehose } from "./observed-firehose.ts";
+
+const LIMIT_MS = 120_000;
+const RECORDS = 10;
+
+/** The part of `/status` that these tests look at. */
+interface IdentityView {
+  readonly ingest: { readonly acknowledgedRecords: number; readonly connections: Record<string, number> };
+  readonly identity: {
+    readonly files: readonly { readonly what: string; readonly changes: number; readonly problem?: string }[];
+    readonly senders: Record<string, number>;
+  };
+  readonly journal: { readonly head: number };
+}
+
+async function viewOf(collector: CollectorProcess): Promise<IdentityView> {
+  return (await collector.status()) as unknown as IdentityView;
+}
+
+interface Shown {
+  readonly authority: Buffer;
+  readonly pair?: Pair;
+  readonly token?: string;
+}
+
+function clientOf(port: number, { authority, pair }: Shown): Client {
+  const shown = credentials.createSsl(authority, pair?.key ?? null, pair?.certificate ?? null);
+  return new Client(`localhost:${port}`, shown, { "grpc.use_local_subchannel_pool": 1 });
+}
+
+function exportWith(client: Client, token: string | undefined): Promise<status> {
+  const metadata = new Metadata();
+  if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
+  const asItIs = (bytes: Buffer): Buffer => bytes;
+  const deadline = Date.now() + 60_000;
+  return new Promise((resolve) => {
+    client.makeUnaryRequest(
+      EXPORT_PATH,
+      asItIs,
+      asItIs,
+      logsRequest(RECORDS),
+      metadata,
+      { deadline },
+      (error: ServiceError | null) => resolve(error?.code ?? status.OK),
+    );
+  });
+}
+
+async function exportOnce(port: number, shown: Shown): Promise<status> {
+  const client = clientOf(port, shown);
+  try {
+    return await exportWith(client, shown.token);
+  } finally {
+    client.close();
+  }
+}
+
+/** Sends on connections of its own, a new one for every few exports, with what `shown` says at the time. */
+async function load(port: number, shown: () => Shown, ends: AbortSignal): Promise<Map<status, number>> {
+  const codes = new Map<status, number>();
+  while (!ends.aborted) {
+    const now = shown();
+    const client = clientOf(port, now);
+    for (let each = 0; each < 5; each++) {
+      const code = await exportWith(client, now.token);
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+    }
+    client.close();
+  }
+  return codes;
+}
+
+testWith(
+  ["openssl"],
+  "certificates, authorities and tokens change under load, and no export fails; the old ones are refused afterwards",
+  async () => {
+    await withFolder(async (directory) => {
+      await using firehose = await startFirehose(directory);
+      // As a careful operator does it: both authorities are believed for as long as both are in use.
+      const [old, young] = [new Authority(directory, "old"), new Authority(directory, "young")];
+      const both = Buffer.concat([old.certificate, young.certificate]);
+      const secret = new SecretFolder(join(directory, "secret"), tlsSecret(old.issue("server"), old.certificate));
+      const tokens = join(directory, "tokens");
+      writeFileSync(tokens, "shop the-first-token-of-shop\n");
+      const settings: Settings = {
+        identity: {
+          certificate: secret.path("tls.crt"),
+          key: secret.path("tls.key"),
+          authorities: secret.path("ca.crt"),
+          tokens,
+        },
+      };
+      const ports = await freePorts();
+      await using collector = await CollectorProcess.start({
+        directory,
+        endpoint: firehose.local.url,
+        ports,
+        settings,
+      });
+      const changesSeen = async (what: string, changes: number): Promise<void> => {
+        for (;;) {
+          const { identity } = await viewOf(collector);
+          if ((identity.files.find((each) => each.what === what)?.changes ?? 0) >= changes) return;
+          await Bun.sleep(20);
+        }
+      };
+      const [oldPair, youngPair] = [old.issue("client"), young.issue("client")];
+      let shown: Shown = { authority: both, pair: oldPair, token: "the-first-token-of-shop" };
+      const ends = new AbortController();
+      const loads = Array.from({ length: 4 }, () => load(ports.ingest, () => shown, ends.signal));
+
+      secret.write({ "ca.crt": both });
+      await changesSeen("the certificate of ingest", 1);
+      secret.write(tlsSecret(young.issue("server"), both));
+      await changesSeen("the certificate of ingest", 2);
+      writeFileSync(tokens, "shop the-first-token-of-shop\nshop the-second-token-of-shop\n");
+      await changesSeen("the file of tokens", 1);
+      const before = shown;
+      shown = { authority: young.certificate, pair: youngPair, token: "the-second-token-of-shop" };
+      // A bad pair in between changes nothing but the log.
+      secret.write({ "tls.key": "no key" });
+      while ((await viewOf(collector)).identity.files[0]?.problem === undefined) await Bun.sleep(20);
+      await Bun.sleep(200);
+      ends.abort();
+      const codes = await Promise.all(loads);
+      for (const each of codes) expect([...each.keys()]).toEqual([status.OK]);
+
+      secret.write(tlsSecret(young.issue("server"), young.certificate));
+      await changesSeen("the certificate of ingest", 3);
+      writeFileSync(tokens, "shop the-second-token-of-shop\n");
+      await changesSeen("the file of tokens", 2);
+      expect(await exportOnce(ports.ingest, { ...before, pair: youngPair })).toBe(status.UNAUTHENTICATED);
+      expect(await exportOnce(ports.ingest, before)).toBe(status.UNAVAILABLE);
+      expect(await exportOnce(ports.ingest, shown)).toBe(status.OK);
+      const acknowledged = codes.flatMap((each) => [...each.values()]).reduce((sum, calls) => sum + calls, 1) * RECORDS;
+      const { journal } = await viewOf(collector);
+      expect(journal.head).toBe(acknowledged);
+    });
+  },
+  LIMIT_MS,
+);
+
+testWith(
+  ["openssl"],
+  "who shows nothing, something wrong, foreign or not allowed is told so and counted, and nothing of it is journalled",
+  async () => {
+    await withFolder(async (directory) => {
+      await using firehose = await startFirehose(directory);
+      const [ours, theirs] = [new Authority(directory, "ours"), new Authority(directory, "theirs")];
+      const secret = new SecretFolder(join(directory, "secret"), tlsSecret(ours.issue("server"), ours.certificate));
+      const tokens = join(directory, "tokens");
+      writeFileSync(tokens, "shop a-token-of-the-shop\nbakery a-token-of-the-bakery\n");
+      const settings: Settings = {
+        ingest: { handshakeMsMax: 1_000 },
+        identity: {
+          certificate: secret.path("tls.crt"),
+          key: secret.path("tls.key"),
+          authorities: secret.path("ca.crt"),
+          clientCertificates: "optional",
+          tokens,
+          tenants: "shop,shop/payments",
+        },
+      };
+      const ports = await freePorts();
+      await using collector = await CollectorProcess.start({
+        directory,
+        endpoint: firehose.local.url,
+        ports,
+        settings,
+      });
+      const authority = ours.certificate;
+      const payments = ours.issue("x", { names: "URI:spiffe://cluster.local/ns/shop/sa/payments" });
+      const cases: [Omit<Shown, "authority">, status][] = [
+        [{}, status.UNAUTHENTICATED],
+        [{ token: "a-token-of-the-shoq" }, status.UNAUTHENTICATED],
+        [{ token: "a.b.c" }, status.UNAUTHENTICATED],
+        [{ token: "a-token-of-the-bakery" }, status.PERMISSION_DENIED],
+        [{ pair: theirs.issue("shop") }, status.UNAUTHENTICATED],
+        [{ pair: ours.issue("shop", { names: "DNS:shop", days: -1 }) }, status.UNAUTHENTICATED],
+        [{ pair: ours.issue("bakery", { names: "" }) }, status.PERMISSION_DENIED],
+        // A wrong token is not made good by a certificate.
+        [{ pair: payments, token: "a-token-of-the-shoq" }, status.UNAUTHENTICATED],
+      ];
+      for (const [shown, code] of cases) expect(await exportOnce(ports.ingest, { authority, ...shown })).toBe(code);
+      // Without TLS there is nobody to talk to.
+      const plain = new Client(`localhost:${ports.ingest}`, credentials.createInsecure());
+      expect(await exportWith(plain, "a-token-of-the-shop")).toBe(status.UNAVAILABLE);
+      plain.close();
+      // Who opens and says nothing, or a byte at a time, is cut off, and the others do not notice.
+      const mute = Array.from({ length: 50 }, () => connect(ports.ingest, "127.0.0.1"));
+      const closed = Promise.all(
+        mute.map((socket) => new Promise<void>((resolve) => socket.on("close", () => resolve()))),
+      );
+      for (const socket of mute) socket.on("error", () => undefined);
+      const trickle = setInterval(() => {
+        for (const socket of mute.slice(0, 25)) socket.write("\u0016");
+      }, 100);
+      expect((await viewOf(collector)).journal.head).toBe(0);
+      expect(await exportOnce(ports.ingest, { authority, token: "a-token-of-the-shop" })).toBe(status.OK);
+      expect(await exportOnce(ports.ingest, { authority, pair: payments })).toBe(status.OK);
+      await closed;
+      clearInterval(trickle);
+      const { journal, identity, ingest } = await viewOf(collector);
+      expect(journal.head).toBe(2 * RECORDS);
+      expect(identity.senders).toMatchObject({ missing: 3, wrong: 3, not_allowed: 2 });
+      expect(ingest.connections.halfOpen).toBeGreaterThan(0);
+      expect(collector.log).not.toContain("a-token-of-the");
+    });
+  },
+  LIMIT_MS,
+);
