@@ -1,11 +1,16 @@
 import { expect, test } from "bun:test";
-import { CommitQueue } from "./commit.ts";
+import { type CommitGroup, CommitQueue } from "./commit.ts";
 
 /** A queue whose writes wait until the test lets them end. */
 function heldQueue(commitBytesMax: number) {
   const writes: { request: Uint8Array; records: number; end: (failure?: Error) => void }[] = [];
   let head = 100n;
-  const queue = new CommitQueue(commitBytesMax, (request, records) => {
+  const prepared: number[] = [];
+  const prepare = async ({ request }: CommitGroup): Promise<Uint8Array> => {
+    prepared.push(request.byteLength);
+    return request.slice();
+  };
+  const write = (request: Uint8Array, { records }: CommitGroup): Promise<bigint> => {
     const { promise, resolve, reject } = Promise.withResolvers<bigint>();
     const first = head;
     writes.push({
@@ -18,8 +23,8 @@ function heldQueue(commitBytesMax: number) {
       },
     });
     return promise;
-  });
-  return { queue, writes };
+  };
+  return { queue: new CommitQueue(commitBytesMax, { prepare, write }), writes, prepared };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -65,6 +70,47 @@ test("a failed write fails its own requests, and the next group is tried all the
   expect(await kept).toBe(100n);
 });
 
+test("the next group is prepared during a write where much waits, and gathers where little does", async () => {
+  const { queue, writes, prepared } = heldQueue(1_000);
+  const appended = [queue.append(new Uint8Array(10), 1)];
+  await turn();
+  appended.push(queue.append(new Uint8Array(100), 1));
+  await turn();
+  expect(prepared).toEqual([10]);
+  appended.push(queue.append(new Uint8Array(150), 1));
+  await turn();
+  expect(prepared).toEqual([10, 250]);
+  // No second write before the first has ended; what comes now is the group after next.
+  appended.push(queue.append(new Uint8Array(20), 1));
+  await turn();
+  expect(writes).toHaveLength(1);
+  for (const index of [0, 1, 2]) {
+    writes[index]?.end();
+    await turn();
+  }
+  expect(await Promise.all(appended)).toEqual([100n, 101n, 102n, 103n]);
+  expect(prepared).toEqual([10, 250, 20]);
+});
+
+test("a group that can't be prepared fails alone, with the write before it still under way", async () => {
+  const ends: (() => void)[] = [];
+  const prepare = ({ records }: CommitGroup): Promise<undefined> =>
+    records === 2 ? Promise.reject(new Error("no")) : Promise.resolve(undefined);
+  const write = (): Promise<bigint> => new Promise((resolve) => ends.push(() => resolve(BigInt(ends.length))));
+  const queue = new CommitQueue(4, { prepare, write });
+  const first = queue.append(new Uint8Array(4), 1);
+  await turn();
+  const second = queue.append(new Uint8Array(4), 2).catch((reason: unknown) => String(reason));
+  const third = queue.append(new Uint8Array(4), 3);
+  expect(await second).toBe("Error: no");
+  ends[0]?.();
+  expect(await first).toBe(1n);
+  await turn();
+  ends[1]?.();
+  expect(await third).toBe(2n);
+  expect(queue.pendingBytes).toBe(0);
+});
+
 test("drain waits for all that was appended before", async () => {
   const { queue, writes } = heldQueue(1);
   const appended = [queue.append(Buffer.from("a"), 1), queue.append(Buffer.from("b"), 1)];
@@ -83,19 +129,21 @@ test("drain waits for all that was appended before", async () => {
 
 test("one append after the other is written, each as soon as the one before it is acknowledged", async () => {
   let head = 0n;
-  const queue = new CommitQueue(1_000, async (_, records) => {
+  const write = async (_: undefined, { records }: CommitGroup): Promise<bigint> => {
     head += BigInt(records);
     return head - BigInt(records);
-  });
+  };
+  const queue = new CommitQueue(1_000, { prepare: async () => undefined, write });
   for (let number = 0n; number < 100n; number++) expect(await queue.append(new Uint8Array(1), 1)).toBe(number);
 });
 
 test("what is for one route alone does not share a write with what is for all", async () => {
   const writes: [number, number][] = [];
-  const queue = new CommitQueue(1_000, async (_, records, onlyRoute) => {
+  const write = async (_: undefined, { records, onlyRoute }: CommitGroup): Promise<bigint> => {
     writes.push([records, onlyRoute]);
     return 0n;
-  });
+  };
+  const queue = new CommitQueue(1_000, { prepare: async () => undefined, write });
   const kinds = [0, 0, 7, 7, 8, 0];
   await Promise.all(kinds.map((onlyRoute) => queue.append(new Uint8Array(1), 1, onlyRoute)));
   expect(writes).toEqual([

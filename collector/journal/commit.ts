@@ -2,8 +2,27 @@
  * Group commit: requests that arrive while a write is under way wait together and become the next one. Two serialised
  * requests laid end to end are one valid request (repeated fields merge), so a group is simply their bytes in a row.
  *
+ *    append ──> waiting ──> prepared (compressed) ──> written (synced) ──> acknowledged
+ *
  * One write at a time, since LevelDB gives no order between parallel ones; no timer, since the write itself is the wait.
+ * Where much waits, the next group is prepared while the one before is written; where little does, it is left to gather.
  */
+
+/** The requests of one write. */
+export interface CommitGroup {
+  /** Laid end to end, in memory that the next group is laid into as soon as `CommitWriter.write` has been called. */
+  readonly request: Uint8Array;
+  readonly records: number;
+  /** See `EntryFacts`. */
+  readonly onlyRoute: number;
+}
+
+export interface CommitWriter<Prepared> {
+  /** Does what can be done beside the write before. */
+  prepare(group: CommitGroup): Promise<Prepared>;
+  /** Makes one synced write and resolves with the ordinal of its first record. Copies what it needs of `group` at once. */
+  write(prepared: Prepared, group: CommitGroup): Promise<bigint>;
+}
 
 /** One request of a group, and who waits for it. */
 interface Waiting {
@@ -14,21 +33,23 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Makes one synced write and resolves with the ordinal of its first record. `onlyRoute`: see `EntryFacts`. */
-export type CommitWrite = (request: Uint8Array, records: number, onlyRoute: number) => Promise<bigint>;
+/** The part of a full group that is worth preparing while a write is under way. */
+const GATHERED_PART = 1 / 4;
 
-export class CommitQueue {
+export class CommitQueue<Prepared> {
   readonly #commitBytesMax: number;
-  readonly #write: CommitWrite;
+  readonly #writer: CommitWriter<Prepared>;
   #waiting: Waiting[] = [];
-  #writing: Promise<void> | undefined;
+  #waitingBytes = 0;
+  #running: Promise<void> | undefined;
   #pendingBytes = 0;
   #row: Uint8Array | undefined;
+  #onGathered: (() => void) | undefined;
 
   /** `commitBytesMax` bounds a group; a single request larger than that goes alone. */
-  constructor(commitBytesMax: number, write: CommitWrite) {
+  constructor(commitBytesMax: number, writer: CommitWriter<Prepared>) {
     this.#commitBytesMax = commitBytesMax;
-    this.#write = write;
+    this.#writer = writer;
   }
 
   /** Bytes waiting or being written. */
@@ -40,49 +61,85 @@ export class CommitQueue {
   append(request: Uint8Array, records: number, onlyRoute = 0): Promise<bigint> {
     return new Promise((resolve, reject) => {
       this.#pendingBytes += request.byteLength;
+      this.#waitingBytes += request.byteLength;
       this.#waiting.push({ request, records, onlyRoute, resolve, reject });
-      this.#writing ??= this.#run();
+      if (this.#isGathered()) this.#onGathered?.();
+      this.#running ??= this.#run();
     });
   }
 
   /** Resolves when nothing waits any more. */
   async drain(): Promise<void> {
-    while (this.#writing !== undefined) await this.#writing;
+    while (this.#running !== undefined) await this.#running;
   }
 
   async #run(): Promise<void> {
     // Whoever called in the same turn of the event loop is let in first.
     await Promise.resolve();
+    let writing = Promise.resolve();
     while (this.#waiting.length > 0) {
-      const group = this.#takeGroup();
-      const records = group.reduce((sum, each) => sum + each.records, 0);
-      const request = this.#together(group);
+      const waiting = this.#takeGroup();
+      const group = this.#together(waiting);
       try {
-        let ordinal = await this.#write(request, records, group[0]?.onlyRoute ?? 0);
-        for (const each of group) {
-          each.resolve(ordinal);
-          ordinal += BigInt(each.records);
-        }
+        const prepared = await this.#writer.prepare(group);
+        await writing;
+        writing = this.#write(waiting, prepared, group);
       } catch (reason) {
-        for (const each of group) each.reject(reason);
+        this.#settle(waiting, (each) => each.reject(reason));
       }
-      for (const each of group) this.#pendingBytes -= each.request.byteLength;
+      await Promise.race([writing, this.#gathered()]);
+      if (this.#waiting.length === 0) await writing;
     }
     // In the same turn as the last look at the queue: whoever appends from now on starts the writer again.
-    this.#writing = undefined;
+    this.#running = undefined;
   }
 
-  /** The group's bytes in a row, in memory that the next group is laid into again: there is one write at a time. */
-  #together(group: readonly Waiting[]): Uint8Array {
-    const [only] = group;
-    if (group.length === 1 && only !== undefined) return only.request;
+  /** Never rejects. */
+  async #write(waiting: readonly Waiting[], prepared: Prepared, group: CommitGroup): Promise<void> {
+    try {
+      let ordinal = await this.#writer.write(prepared, group);
+      this.#settle(waiting, (each) => {
+        each.resolve(ordinal);
+        ordinal += BigInt(each.records);
+      });
+    } catch (reason) {
+      this.#settle(waiting, (each) => each.reject(reason));
+    }
+  }
+
+  #settle(waiting: readonly Waiting[], tell: (each: Waiting) => void): void {
+    for (const each of waiting) {
+      // Before anybody is told, who may then change the bytes.
+      this.#pendingBytes -= each.request.byteLength;
+      tell(each);
+    }
+  }
+
+  #isGathered(): boolean {
+    return this.#waitingBytes >= this.#commitBytesMax * GATHERED_PART;
+  }
+
+  #gathered(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onGathered = resolve;
+      if (this.#isGathered()) resolve();
+    });
+  }
+
+  /** The group's bytes in a row, in memory that the next group is laid into again: one is prepared at a time. */
+  #together(group: readonly Waiting[]): CommitGroup {
+    const [first] = group;
+    const onlyRoute = first?.onlyRoute ?? 0;
+    if (group.length === 1 && first !== undefined) return { ...first };
     this.#row ??= new Uint8Array(this.#commitBytesMax);
     let bytes = 0;
-    for (const { request } of group) {
+    let records = 0;
+    for (const { request, records: more } of group) {
       this.#row.set(request, bytes);
       bytes += request.byteLength;
+      records += more;
     }
-    return this.#row.subarray(0, bytes);
+    return { request: this.#row.subarray(0, bytes), records, onlyRoute };
   }
 
   #takeGroup(): Waiting[] {
@@ -95,6 +152,7 @@ export class CommitQueue {
       bytes += request.byteLength;
       length++;
     }
+    this.#waitingBytes -= bytes;
     return this.#waiting.splice(0, length);
   }
 }

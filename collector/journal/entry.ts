@@ -39,12 +39,18 @@ export function routeTag(route: string): number {
   return Bun.hash.crc32(route) || 1;
 }
 
+/** What `sealEntry` puts behind the header. */
+export interface EncodedPayload {
+  readonly codec: number;
+  readonly payload: Uint8Array;
+}
+
 /** The payload is compressed off the main thread; put the two parts together with `sealEntry` once the key is known. */
 export async function encodePayload(
   request: Uint8Array,
   compression: Compression,
   level: number,
-): Promise<{ codec: number; payload: Uint8Array }> {
+): Promise<EncodedPayload> {
   if (compression === "zstd" && request.byteLength >= COMPRESS_BYTES_MIN) {
     const payload = await compress(request, level);
     if (payload.byteLength < request.byteLength) return { codec: CODEC_ZSTD, payload };
@@ -61,7 +67,7 @@ function compress(request: Uint8Array, level: number): Promise<Uint8Array> {
 /** Header and payload as the value to write under `key`. */
 export function sealEntry(
   key: Uint8Array,
-  { codec, payload }: { codec: number; payload: Uint8Array },
+  { codec, payload }: EncodedPayload,
   facts: EntryFacts & { readonly requestBytes: number },
 ): Uint8Array {
   const entry = new Uint8Array(ENTRY_HEADER_BYTES + payload.byteLength);

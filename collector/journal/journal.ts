@@ -32,10 +32,10 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CollectorError } from "../errors.ts";
 import { release } from "../release.ts";
-import { CommitQueue } from "./commit.ts";
+import { type CommitGroup, CommitQueue } from "./commit.ts";
 import { Cursor, ROUTE_PREFIX, RouteState } from "./cursors.ts";
 import { DiskGuard } from "./disk-guard.ts";
-import { encodePayload, routeTag, sealEntry } from "./entry.ts";
+import { type EncodedPayload, encodePayload, routeTag, sealEntry } from "./entry.ts";
 import { HEAD_KEY, openMeta } from "./identity.ts";
 import { levelDriver } from "./level-store.ts";
 import { type FolderLock, lockFolder } from "./lock.ts";
@@ -65,7 +65,7 @@ export class Journal implements Appender, JournalReader {
   readonly #lock: FolderLock;
   readonly #disk: DiskGuard;
   readonly #segments: Segments;
-  readonly #queue: CommitQueue;
+  readonly #queue: CommitQueue<EncodedPayload>;
   #meta: Meta | undefined;
   #quarantine: Quarantine | undefined;
   #collectorId = "";
@@ -97,7 +97,11 @@ export class Journal implements Appender, JournalReader {
       writeBufferBytes: Math.ceil(WRITE_BUFFER_SLACK * (segmentBytesMax + commitBytesMax)),
       onDiskFull: (reason) => this.#disk.fill(reason),
     });
-    this.#queue = new CommitQueue(commitBytesMax, (...group) => this.#commit(...group));
+    const { compression, compressionLevel } = options;
+    this.#queue = new CommitQueue(commitBytesMax, {
+      prepare: ({ request }) => encodePayload(request, compression, compressionLevel),
+      write: (payload, group) => this.#write(payload, group),
+    });
   }
 
   /** Recovers what is there. Rejects with CollectorError `journal_locked` or `journal_unusable`. */
@@ -251,11 +255,10 @@ export class Journal implements Appender, JournalReader {
   }
 
   /** One synced write: the only place where ordinals are given out. */
-  async #commit(request: Uint8Array, records: number, onlyRoute: number): Promise<bigint> {
-    const { compression, compressionLevel, clock } = this.#options;
-    const encoded = await encodePayload(request, compression, compressionLevel);
+  async #write(encoded: EncodedPayload, { request, records, onlyRoute }: CommitGroup): Promise<bigint> {
     const first = this.#head;
-    const facts = { records, committedAtMs: clock.nowMs(), onlyRoute, requestBytes: request.byteLength };
+    const requestBytes = request.byteLength;
+    const facts = { records, committedAtMs: this.#options.clock.nowMs(), onlyRoute, requestBytes };
     const entry = sealEntry(toKey(first), encoded, facts);
     if (encoded.payload !== request) release(encoded.payload);
     try {
@@ -274,7 +277,7 @@ export class Journal implements Appender, JournalReader {
       release(entry);
     }
     this.#commits++;
-    this.#committedBytes += request.byteLength;
+    this.#committedBytes += requestBytes;
     this.#head += BigInt(records);
     for (const wake of this.#headWaiters.splice(0)) wake();
     return first;
