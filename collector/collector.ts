@@ -2,16 +2,18 @@
  * The composition root: what a collector is made of, in the order in which it is built. It stops in reverse.
  *
  *    built      because                                    stopped    because
+ *    admin      a slow start can be watched                last       and so can a slow stop
  *    access     a certificate that is bad harms nothing    6th        nobody comes in or is met any more
  *    journal    all others stand on it                     5th        what the others settled must reach the disk
  *    peers      routes begin with no more than their part  4th        their part is free when they send no more
  *    routes     what a crash left open goes first          3rd        calls in flight get their answers settled
- *    admin      a slow start can be watched                2nd        a slow stop can be watched until here
+ *    telemetry  it looks at all of these                   2nd        what it sends last tells of the stop
  *    ingest     last: what it takes can be kept            1st        nothing new comes in while the rest stops
  */
 import { isDeepStrictEqual } from "node:util";
-import { startAdminServer } from "./admin/server.ts";
-import { type CollectorStatus, type RouteStatus, toLedger } from "./admin/status.ts";
+import { type AdminParts, startAdminServer } from "./admin/server.ts";
+import { type CollectorStatus, countOpen, type RouteStatus, toLedger } from "./admin/status.ts";
+import { Telemetry } from "./admin/telemetry/telemetry.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { forecastDrainSeconds } from "./delivery/pacing/forecast.ts";
@@ -51,12 +53,27 @@ export async function startCollector(config: Config, environment: CollectorEnvir
   const { service, addresses } = config.peers;
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
+    phase = "stopping";
     for (const step of stops.splice(0).reverse()) await step();
   };
+  let current = config;
+  let phase: ReturnType<AdminParts["phase"]> = "starting";
+  let status: (() => CollectorStatus) | undefined;
+  const telemetry = new Telemetry({
+    ...environment,
+    config: config.telemetry,
+    diskFreeBytesMin: config.journal.freeBytesMin,
+    requestTimeoutMsMax: () => Math.max(...current.routes.map(({ requestTimeoutMs }) => requestTimeoutMs)),
+  });
+  const observed = { ...environment, observer: telemetry };
   try {
+    const admin = startAdminServer(config.admin.address, { status: () => status?.(), phase: () => phase, telemetry });
+    stops.push(() => admin.stop());
+
     const access = await openAccess(config, environment);
     stops.push(() => access.stop());
-    const journal = await Journal.open({ ...config.journal, ...environment });
+
+    const journal = await Journal.open({ ...config.journal, ...observed });
     stops.push(() => journal.close());
 
     const peers = new Peers({
@@ -69,21 +86,14 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     await peers.start();
     stops.push(() => peers.stop());
 
-    const routes = new Routes({ ...environment, journal, peers, stopMsMax: config.shutdown.drainMsMax / 2 });
+    const routes = new Routes({ ...observed, journal, peers, stopMsMax: config.shutdown.drainMsMax / 2 });
     await routes.apply(config.routes, config.journal.forgetRoutes);
     stops.push(() => routes.stop());
 
-    const status = (): CollectorStatus => ({
-      ingest: ingest.snapshot(),
-      identity: access.status(),
-      journal: journal.status(),
-      peers: peers.status(),
-      routes: routes.all.map((route) => describeRoute(route, journal)),
-    });
-
     const ingest = createIngestServer({
       ...config.ingest,
-      ...environment,
+      ...observed,
+      makesProgress: () => telemetry.problems.length === 0,
       appender: journal,
       scanLimits: { ...config.ingest, recordsMax: config.ingest.recordsPerRequestMax },
       admissionLimits: { ...ADMISSION_LIMITS_DEFAULT, ...config.ingest },
@@ -96,23 +106,35 @@ export async function startCollector(config: Config, environment: CollectorEnvir
           ? []
           : [peerService((figures) => peers.hear(figures), access.replicas)],
     });
-    const admin = startAdminServer(config.admin.address, status);
-    stops.push(() => admin.stop());
+    const look = (): CollectorStatus => ({
+      ingest: ingest.snapshot(),
+      identity: access.status(),
+      journal: journal.status(),
+      peers: peers.status(),
+      routes: routes.all.map((route) => describeRoute(route, journal)),
+    });
+    status = look;
+    await telemetry.start(look, journal.head);
+    stops.push(() => telemetry.stop());
 
     const ingestPort = await listen(ingest.start(), config.ingest.address);
     stops.push(() => ingest.drain(config.shutdown.drainMsMax / 2));
+    phase = "running";
     const streams = config.routes.map(({ stream }) => stream);
     log.info({ ingest: config.ingest.address, admin: config.admin.address, streams }, "taking logs");
     const reload = async (changed: Config): Promise<void> => {
       await routes.apply(changed.routes, changed.journal.forgetRoutes);
-      const fixed = (["ingest", "identity", "journal", "peers", "admin", "log", "shutdown"] as const).filter(
+      current = changed;
+      const fixed = (
+        ["ingest", "identity", "journal", "peers", "admin", "telemetry", "log", "shutdown"] as const
+      ).filter(
         (section) =>
           !isDeepStrictEqual({ ...changed[section], forgetRoutes: 0 }, { ...config[section], forgetRoutes: 0 }),
       );
       if (fixed.length > 0) log.warn({ sections: fixed }, "changes in these sections take effect at the next start");
       log.info({ routes: changed.routes.map(({ name }) => name) }, "the configuration was read again");
     };
-    return { ingestPort, adminPort: admin.port, status, reload, stop };
+    return { ingestPort, adminPort: admin.port, status: look, reload, stop };
   } catch (reason) {
     await stop();
     throw reason;
@@ -129,6 +151,8 @@ function describeRoute({ config, ledger, status, pace: paceOf }: Route, journal:
     cursor: ledger.cursor,
     pinnedBytes: journal.bytesFrom(ledger.cursor),
     ledger: accounts,
+    openLogRecords: countOpen(journal.head, ledger),
+    quarantine: journal.quarantine.totals(config.name),
     delivery,
     quota: pace.ceiling,
     pace,

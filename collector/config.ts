@@ -8,6 +8,7 @@ import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
 import { connectionKeys, identity, identityRelations, peerIdentityKeys } from "./config-identity.ts";
 import { lineKeys } from "./config-lines.ts";
+import { telemetry } from "./config-telemetry.ts";
 import {
   anyBytes,
   anyInteger,
@@ -155,7 +156,7 @@ const route = z.strictObject({
   ...firehose.shape,
 });
 
-const SECTIONS = { ingest, identity, journal, firehose, peers, admin, log, shutdown };
+const SECTIONS = { ingest, identity, journal, firehose, peers, admin, telemetry, log, shutdown };
 
 /** Sections may be left out: what is needed of them is said below. */
 const schema = z.strictObject({
@@ -165,6 +166,7 @@ const schema = z.strictObject({
   firehose: firehose.prefault({}),
   peers: peers.prefault({}),
   admin: admin.prefault({}),
+  telemetry: telemetry.prefault({}),
   log: log.prefault({}),
   shutdown: shutdown.prefault({}),
   routes: z.array(route, "must be a list of routes").min(1, "must hold a route, or be left out").optional(),
@@ -257,7 +259,8 @@ function readFile(file: { path: string; text: string } | undefined, problems: st
 }
 
 /** What must hold between limits, whatever each is alone. */
-function brokenRelations({ ingest, identity, journal, firehose, peers, routes }: z.output<typeof schema>): string[] {
+function brokenRelations(all: z.output<typeof schema>): string[] {
+  const { ingest, identity, journal, firehose, peers, telemetry, routes } = all;
   const relations: [boolean, string][] = [
     [
       ingest.requestBytesMax <= ingest.inFlightBytesMax,
@@ -280,6 +283,10 @@ function brokenRelations({ ingest, identity, journal, firehose, peers, routes }:
       "peers.service and peers.addresses exclude each other",
     ],
     [peers.intervalMs * 2 <= peers.leaseMs, "peers.leaseMs must be twice peers.intervalMs at least"],
+    [
+      telemetry.traceRatio === 0 || telemetry.otlpEndpoint !== undefined,
+      "telemetry.otlpEndpoint is needed where telemetry.traceRatio is above 0: traces are sent there",
+    ],
     ...identityRelations({ ingest, identity, peers }),
     ...brokenRouteRelations("firehose", routes === undefined ? firehose : undefined),
     ...(routes ?? []).flatMap((each, index) => brokenRouteRelations(`routes.${index}`, each)),

@@ -2,18 +2,59 @@
  * The collector's own log lines (pino, JSON on stderr). Levels say what the operator must do:
  * error = logs are stuck or set aside, someone must act; warn = it will need someone if it goes on; info = a change of
  * state; debug = for developers. Nothing is logged per record or per request.
+ *
+ * Warnings and errors that say the same again are folded: the first is written at once, and of those that follow within ten
+ * seconds only how many there were.
  */
-import { type Logger, pino } from "pino";
+import { type Logger, type LoggerOptions, pino } from "pino";
+import type { Clock } from "./clock.ts";
+import { systemClock } from "./clock.ts";
 
 export type Log = Logger;
 
+const FOLD_MS = 10_000;
+
+/** Messages that are watched at once; others are written as they come. */
+const FOLDED_MAX = 256;
+
+const WARN_LEVEL = 40;
+const ERROR_LEVEL = 50;
+
 /** `level` is a pino level or "silent". Writes synchronously, so that the last line before a crash is not lost. */
-export function createLog(level: string): Log {
-  return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: 2, sync: true }),
-  );
+export function createLog(level: string, clock: Clock = systemClock): Log {
+  return pino(logOptions(level, clock), pino.destination({ dest: 2, sync: true }));
 }
 
 /** For tests that do not look at log lines. */
 export const silentLog: Log = pino({ level: "silent" });
+
+/** What makes a pino of ours, whatever it writes to. */
+export function logOptions(level: string, clock: Clock): LoggerOptions {
+  const folds = new Map<string, { count: number }>();
+  return {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    hooks: {
+      logMethod(args, method, lineLevel) {
+        // A fatal line is the last one: it is never held back.
+        if (lineLevel !== WARN_LEVEL && lineLevel !== ERROR_LEVEL) return method.apply(this, args);
+        const message = args.find((each) => typeof each === "string") ?? "";
+        const key = `${lineLevel} ${this.bindings().route ?? ""} ${message}`;
+        const fold = folds.get(key);
+        if (fold !== undefined) {
+          fold.count += 1;
+          return;
+        }
+        method.apply(this, args);
+        if (folds.size >= FOLDED_MAX) return;
+        const opened = { count: 0 };
+        folds.set(key, opened);
+        void clock.sleep(FOLD_MS).then(() => {
+          folds.delete(key);
+          if (opened.count > 0) method.apply(this, [{ folded: opened.count }, `${message} (again)`]);
+        });
+      },
+    },
+  };
+}

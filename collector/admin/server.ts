@@ -1,53 +1,88 @@
 /**
- * Status and health over HTTP, read-only, on loopback unless configured otherwise:
- * `/status` (JSON), `/livez` (the process answers), `/readyz` (a write would be accepted).
+ * What can be asked over HTTP, read-only, on loopback unless configured otherwise. It listens before anything else is built, so
+ * that a slow start can be watched, and until the last has stopped.
+ *
+ * | path | answers |
+ * |---|---|
+ * | `/livez` | 200 while progress is being made, 503 with what stands still (telemetry/watchdog.ts) |
+ * | `/readyz` | 200 when a write would be accepted |
+ * | `/startupz` | 200 once everything has been started |
+ * | `/status` | the status as JSON |
+ * | `/metrics` | metrics in Prometheus's text format |
  */
 import { CollectorError } from "../errors.ts";
 import { type CollectorStatus, toJson } from "./status.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
+
+export interface AdminParts {
+  /** Undefined until everything has been built. */
+  readonly status: () => CollectorStatus | undefined;
+  readonly phase: () => "starting" | "running" | "stopping";
+  readonly telemetry: Pick<Telemetry, "problems" | "prometheus">;
+}
 
 export interface AdminServer {
   readonly port: number;
   stop(): Promise<void>;
 }
 
+const PLAIN = { "content-type": "text/plain; charset=utf-8" };
+const PROMETHEUS = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
+const JSON_TYPE = { "content-type": "application/json" };
+
 /** Listens on `address` (host:port). Throws CollectorError `config_invalid` when that can't be had. */
-export function startAdminServer(address: string, status: () => CollectorStatus): AdminServer {
+export function startAdminServer(address: string, parts: AdminParts): AdminServer {
   const at = address.lastIndexOf(":");
   const hostname = address.slice(0, at).replace(/^\[|\]$/g, "");
-  const plain = { "content-type": "text/plain" };
-  const server = serve({
-    hostname,
-    port: Number(address.slice(at + 1)),
-    // Bun would otherwise share the port with whoever has it, in silence.
-    reusePort: false,
-    fetch: (request) => {
-      const { pathname } = new URL(request.url);
-      if (request.method !== "GET" && request.method !== "HEAD") return new Response("read-only\n", { status: 405 });
-      if (pathname === "/livez") return new Response("alive\n", { headers: plain });
-      if (pathname === "/readyz") {
-        const isReady = !status().journal.isFull;
-        return new Response(isReady ? "ready\n" : "the journal is full\n", {
-          status: isReady ? 200 : 503,
-          headers: plain,
-        });
-      }
-      if (pathname === "/status") {
-        return new Response(`${toJson(status())}\n`, { headers: { "content-type": "application/json" } });
-      }
-      return new Response("try /status, /livez or /readyz\n", { status: 404, headers: plain });
-    },
-    error: () => new Response("the status can't be told now\n", { status: 500, headers: plain }),
-  });
-  return { port: server.port as number, stop: () => server.stop(true) };
-
-  function serve(options: Parameters<typeof Bun.serve>[0]) {
-    try {
-      return Bun.serve(options);
-    } catch (cause) {
-      const what = `admin.address ${address} can't be listened on (${String((cause as { code?: string }).code ?? cause)})`;
-      throw new CollectorError("config_invalid", `${what}: is another collector running? Choose another address`, {
-        cause,
-      });
-    }
+  try {
+    const server = Bun.serve({
+      hostname,
+      port: Number(address.slice(at + 1)),
+      // Bun would otherwise share the port with whoever has it, in silence.
+      reusePort: false,
+      fetch: (request) => answer(request, parts),
+      error: () => say(500, "this can't be told now"),
+    });
+    return { port: server.port as number, stop: () => server.stop(true) };
+  } catch (cause) {
+    const what = `admin.address ${address} can't be listened on (${String((cause as { code?: string }).code ?? cause)})`;
+    throw new CollectorError("config_invalid", `${what}: is another collector running? Choose another address`, {
+      cause,
+    });
   }
+}
+
+type Page = (parts: AdminParts) => Response | Promise<Response>;
+
+const PAGES: Readonly<Record<string, Page>> = {
+  "/livez": ({ telemetry: { problems } }) => {
+    return problems.length === 0 ? say(200, "alive") : say(503, `no progress:\n${problems.join("\n")}`);
+  },
+  "/readyz": ({ status, phase }) => {
+    if (phase() !== "running") return say(503, phase());
+    return status()?.journal.isFull === true ? say(503, "the journal is full") : say(200, "ready");
+  },
+  "/startupz": ({ phase }) => (phase() === "starting" ? say(503, "starting") : say(200, "started")),
+  "/status": ({ status }) => {
+    const now = status();
+    return now === undefined ? starting() : new Response(`${toJson(now)}\n`, { headers: JSON_TYPE });
+  },
+  "/metrics": async ({ telemetry }) => {
+    const text = await telemetry.prometheus();
+    return text === undefined ? starting() : new Response(text, { headers: PROMETHEUS });
+  },
+};
+
+function answer(request: Request, parts: AdminParts): Response | Promise<Response> {
+  if (request.method !== "GET" && request.method !== "HEAD") return say(405, "read-only");
+  const page = PAGES[new URL(request.url).pathname];
+  return page === undefined ? say(404, `try ${Object.keys(PAGES).join(", ")}`) : page(parts);
+}
+
+function say(status: number, words: string): Response {
+  return new Response(`${words}\n`, { status, headers: PLAIN });
+}
+
+function starting(): Response {
+  return say(503, "the collector is starting: try again in a moment");
 }

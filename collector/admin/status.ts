@@ -10,6 +10,7 @@ import type { AccessStatus } from "../identity/access.ts";
 import type { IngestSnapshot } from "../ingest/server.ts";
 import type { JournalStatus } from "../journal/options.ts";
 import type { RouteLedger } from "../journal/port.ts";
+import type { QuarantineTotals } from "../journal/quarantine.ts";
 
 /** Where every accepted log record of a route is: the first number is the sum of the others, at every instant. */
 export interface Ledger {
@@ -27,6 +28,10 @@ export interface RouteStatus {
   /** Bytes of the journal that are kept because this route has not finished with them. */
   readonly pinnedBytes: number;
   readonly ledger: Ledger;
+  /** Log records in ranges that are not finished: counted by the ranges, where `ledger.waiting` is what is left of a sum. */
+  readonly openLogRecords: bigint;
+  /** What its quarantine holds now. */
+  readonly quarantine: QuarantineTotals;
   readonly delivery: DeliveryStatus;
   /** What the stream takes, for all replicas together. */
   readonly quota: Quota;
@@ -50,6 +55,11 @@ export function toLedger(head: bigint, { start, totals }: Pick<RouteLedger, "sta
   const accepted = head - start;
   const { delivered, filtered, quarantined } = totals;
   return { accepted, delivered, filtered, quarantined, waiting: accepted - delivered - filtered - quarantined };
+}
+
+/** How many log records lie in the ranges of a route that are not finished. */
+export function countOpen(head: bigint, ledger: Pick<RouteLedger, "start" | "openRanges">): bigint {
+  return ledger.openRanges(ledger.start, head).reduce((sum, { first, end }) => sum + (end - first), 0n);
 }
 
 /** JSON with 64-bit numbers as digits. */

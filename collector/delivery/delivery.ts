@@ -283,7 +283,8 @@ export class Delivery {
     const throttled = this.#throttled.bytes;
     this.#judge(call, ticket, outcome);
     const acceptedBytes = this.#delivered.bytes - delivered;
-    this.#options.onOutcome?.({ sentMs, acceptedBytes, throttledBytes: this.#throttled.bytes - throttled });
+    const throttledBytes = this.#throttled.bytes - throttled;
+    this.#options.onOutcome?.({ sentMs, acceptedBytes, throttledBytes, records: call.records });
   }
 
   #judge(call: Call, ticket: Ticket, outcome: readonly RecordAnswer[] | Verdict): void {

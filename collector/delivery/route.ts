@@ -3,6 +3,7 @@ import type { Clock, Random } from "../clock.ts";
 import type { RouteConfig } from "../config.ts";
 import type { JournalReader, RouteLedger } from "../journal/port.ts";
 import type { Log } from "../log.ts";
+import type { Observer } from "../observer.ts";
 import { extractRecord } from "../otlp/edit.ts";
 import { Delivery, type DeliveryStatus } from "./delivery.ts";
 import { StreamCheck } from "./firehose/describe.ts";
@@ -23,6 +24,8 @@ export interface RouteOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Is told of every call. */
+  readonly observer?: Observer;
 }
 
 export interface Route {
@@ -39,7 +42,7 @@ export interface Route {
 
 /** Begins to deliver. */
 export function startRoute(options: RouteOptions): Route {
-  const { journal, ledger, clock } = options;
+  const { journal, ledger, clock, observer } = options;
   let { config } = options;
   const sink = new FirehoseSink({
     streamName: config.stream,
@@ -53,7 +56,12 @@ export function startRoute(options: RouteOptions): Route {
     ...options,
     sink,
     pacer: pace.pacer,
-    onOutcome: (outcome) => pace.noteCall(outcome),
+    onOutcome: (outcome) => {
+      pace.noteCall(outcome);
+      const { acceptedBytes, throttledBytes, records = [] } = outcome;
+      const ms = clock.monotonicMs() - outcome.sentMs;
+      observer?.called({ route: ledger.route, stream: config.stream, ms, acceptedBytes, throttledBytes, records });
+    },
     transcoder: createTranscoder(config, journal.collectorId),
     extractRecord,
     compression: config.compression,

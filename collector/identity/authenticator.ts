@@ -8,7 +8,7 @@
  */
 import { CollectorError } from "../errors.ts";
 import { type CertificateNames, tenantOfCertificate } from "./certificate-tenant.ts";
-import { ANYBODY, type Identity, type Refusal } from "./identity.ts";
+import { ANYBODY, type Identity, NOBODY_REFUSED, type Refusal } from "./identity.ts";
 import type { Current } from "./rotating.ts";
 import type { ServiceAccounts } from "./service-accounts.ts";
 import { type Token, tenantOfToken } from "./tokens.ts";
@@ -41,14 +41,7 @@ const WORDS: Readonly<Record<Refusal, string>> = {
 
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
-  readonly refusals: Record<Refusal, number> = {
-    missing: 0,
-    wrong: 0,
-    expired: 0,
-    foreign: 0,
-    not_allowed: 0,
-    unverifiable: 0,
-  };
+  readonly refusals: Record<Refusal, number> = { ...NOBODY_REFUSED };
 
   constructor(options: AuthenticatorOptions = {}) {
     this.#options = options;

@@ -24,6 +24,16 @@ export type Refusal =
   /** Could not be verified, since the keys can't be had. */
   | "unverifiable";
 
+/** Counters of refusals at their beginning. */
+export const NOBODY_REFUSED: Readonly<Record<Refusal, number>> = Object.freeze({
+  missing: 0,
+  wrong: 0,
+  expired: 0,
+  foreign: 0,
+  not_allowed: 0,
+  unverifiable: 0,
+});
+
 /** What may name a tenant: short, printable, without anything that means something elsewhere. */
 export function isTenant(name: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,252}$/.test(name);

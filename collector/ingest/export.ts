@@ -13,8 +13,16 @@ export interface ExportParts {
   readonly counters: IngestCounters;
 }
 
-/** One serialised ExportLogsServiceRequest in, one serialised ExportLogsServiceResponse out, or it rejects. */
-export type Export = (request: Uint8Array, caller: Caller) => Promise<Buffer>;
+export interface Exported {
+  /** A serialised ExportLogsServiceResponse. */
+  readonly response: Buffer;
+  /** Log records that were taken, and the ordinal of the first; undefined where there was none. */
+  readonly records: number;
+  readonly first: bigint | undefined;
+}
+
+/** One serialised ExportLogsServiceRequest in, the answer to it out, or it rejects. */
+export type Export = (request: Uint8Array, caller: Caller) => Promise<Exported>;
 
 /** `ExportLogsServiceResponse` with nothing in it: everything was taken. */
 const ALL_TAKEN = Buffer.alloc(0);
@@ -27,12 +35,14 @@ export function createExport({ appender, admission, limits, counters }: ExportPa
   return async (request, caller) => {
     const { records, refused, refusedReason } = scan(request, limits);
     const taken = refused === 0 ? request : withoutRefused(request, limits);
-    if (records > 0) await admission.run(taken.length, caller, () => appender.append(taken, records));
+    const write = (): Promise<bigint> => appender.append(taken, records);
+    const first = records > 0 ? await admission.run(taken.length, caller, write) : undefined;
 
     counters.acknowledgedCalls++;
     counters.acknowledgedRecords += records;
     if (records > 0) counters.acknowledgedBytes += taken.length;
     counters.partiallyRefusedRecords += refused;
-    return refused === 0 ? ALL_TAKEN : encodePartialSuccess(refused, refusedReason ?? "refused");
+    const response = refused === 0 ? ALL_TAKEN : encodePartialSuccess(refused, refusedReason ?? "refused");
+    return { response, records, first };
   };
 }

@@ -2,12 +2,12 @@
  * grpc.health.v1, for probes and for clients that balance by it.
  *
  * Two names, which answer two questions:
- * - "" : is this process serving at all? Only draining makes it NOT_SERVING, so that a liveness probe never restarts a
- *   collector for having a full journal, which a restart would not empty.
+ * - "" : does this process get on with its work (admin/telemetry/watchdog.ts)? A full journal does not make it
+ *   NOT_SERVING, so that a liveness probe never restarts a collector for what a restart would not mend.
  * - LogsService: would a write be taken now? Also NOT_SERVING while the journal has no room: what a readiness probe or a
  *   balancing client should ask.
  *
- * Watch looks once per `healthPollMs` while somebody watches: room can go without an event to tell of it.
+ * Watch looks once per `pollMs` while somebody watches: room can go without an event to tell of it.
  */
 import {
   type ServerWritableStream,
@@ -31,8 +31,17 @@ export interface Health {
   drain(): void;
 }
 
-/** `acceptsWrites` says whether a write would be taken now. */
-export function createHealth(acceptsWrites: () => boolean, clock: Clock, healthPollMs: number): Health {
+export interface HealthOptions {
+  /** Whether a write would be taken now. */
+  readonly acceptsWrites: () => boolean;
+  /** Whether the process gets on with its work. */
+  readonly makesProgress: () => boolean;
+  readonly clock: Clock;
+  /** How often a watcher is looked after, in milliseconds. */
+  readonly pollMs: number;
+}
+
+export function createHealth({ acceptsWrites, makesProgress, clock, pollMs }: HealthOptions): Health {
   const watchers = new Map<Watcher, number>();
   const drained = new AbortController();
   let polling = false;
@@ -40,7 +49,7 @@ export function createHealth(acceptsWrites: () => boolean, clock: Clock, healthP
   /** Undefined for a name that is not served. */
   const statusOf = (service: string): number | undefined => {
     if (service !== "" && service !== LOGS_SERVICE) return undefined;
-    const serving = !drained.signal.aborted && (service === "" || acceptsWrites());
+    const serving = !drained.signal.aborted && (service === "" ? makesProgress() : acceptsWrites());
     return serving ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
   };
 
@@ -56,7 +65,7 @@ export function createHealth(acceptsWrites: () => boolean, clock: Clock, healthP
     if (polling) return;
     polling = true;
     while (watchers.size > 0 && !drained.signal.aborted) {
-      await clock.sleep(healthPollMs, drained.signal);
+      await clock.sleep(pollMs, drained.signal);
       for (const watcher of watchers.keys()) tell(watcher);
     }
     polling = false;

@@ -16,7 +16,7 @@ import {
 import type { PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { type Clock, type Random, systemClock } from "../clock.ts";
-import { type AssertionError, assert, CollectorError } from "../errors.ts";
+import { type AssertionError, assert, CollectorError, type ErrorCode } from "../errors.ts";
 import { Authenticator } from "../identity/authenticator.ts";
 import {
   CONNECTION_LIMITS_DEFAULT,
@@ -27,6 +27,7 @@ import {
 import { createIdentityInterceptor } from "../identity/interceptor.ts";
 import type { Appender } from "../journal/port.ts";
 import { type Log, silentLog } from "../log.ts";
+import { noObserver, type Observer } from "../observer.ts";
 import type { ScanLimits } from "../otlp/scan.ts";
 import {
   ADMISSION_LIMITS_DEFAULT,
@@ -39,7 +40,7 @@ import {
 } from "./admission.ts";
 import { answerFailure, toStatus } from "./boundary.ts";
 import { createCounters, type IngestCounters } from "./counters.ts";
-import { createExport } from "./export.ts";
+import { createExport, type Exported } from "./export.ts";
 import { createHealth } from "./health.ts";
 import { MessageMemory } from "./message-memory.ts";
 import { HEALTH_SERVICE, LOGS_SERVICE, loadProtocol } from "./protocol.ts";
@@ -99,6 +100,10 @@ export interface IngestOptions {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: Log;
+  /** Is told of every export. @default nobody */
+  readonly observer?: Observer;
+  /** Whether the process gets on with its work: health for "" says so. @default it does */
+  readonly makesProgress?: () => boolean;
   /** Gets a broken invariant after its client was answered. @default throws it where nothing catches it */
   readonly onBug?: (bug: AssertionError) => void;
 }
@@ -161,6 +166,8 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     clock = systemClock,
     random = Math.random,
     log = silentLog,
+    observer = noObserver,
+    makesProgress = () => true,
     onBug = stopTheProcess,
   } = options;
   assert(requestBytesMax <= admissionLimits.inFlightBytesMax, "the largest request fits in flight");
@@ -172,7 +179,12 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   const receptionLimits = { requestBytesMax, receivingBytesMax, receiveMsMax, garbageBytesMax };
   const gate = new ReceptionGate(receptionLimits, clock, () => Bun.gc(true));
   const memory = new MessageMemory(MESSAGE_MEMORY_BYTES_MAX);
-  const health = createHealth(() => admission.acceptsWrites(), clock, healthPollMs);
+  const health = createHealth({
+    acceptsWrites: () => admission.acceptsWrites(),
+    makesProgress,
+    clock,
+    pollMs: healthPollMs,
+  });
   const exportLogs = createExport({ appender, admission, limits: scanLimits, counters });
   let lastLoggedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -185,12 +197,19 @@ export function createIngestServer(options: IngestOptions): IngestServer {
 
   const handleExport = (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>): void => {
     counters.calls++;
+    const sinceMs = clock.monotonicMs();
+    const bytes = call.request.length;
+    const tell = ({ records, first }: Pick<Exported, "records" | "first">, refused?: ErrorCode): void => {
+      const [traceparent] = call.metadata.get("traceparent").map(String);
+      observer.exported({ ms: clock.monotonicMs() - sinceMs, records, bytes, first, refused, traceparent });
+    };
     // Written, or refused: nobody looks at the request again.
     const exported = exportLogs(call.request, callerOf(call)).finally(() => memory.giveBack(call.request));
     exported.then(
-      (response) => {
+      (result) => {
         if (call.cancelled) counters.goneWhileWritten++;
-        answer(null, response);
+        answer(null, result.response);
+        tell(result);
       },
       (reason: unknown) => {
         if (reason instanceof CallerGone) {
@@ -202,6 +221,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
           random,
           (failure, error) => {
             counters.refused[error.code]++;
+            tell({ records: 0, first: undefined }, error.code);
             if (error.code === "internal") logUnforeseen(reason);
             answer(failure);
           },

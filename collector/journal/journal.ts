@@ -73,6 +73,8 @@ export class Journal implements Appender, JournalReader {
   #commits = 0;
   #committedBytes = 0;
   #writtenBytes = 0;
+  /** Since when a write has been under way. */
+  #writingSinceMs: number | undefined;
   readonly #cursors = new Map<string, Cursor>();
   /** Rows of routes that nobody has asked for in this run: they hold on to their segments all the same. */
   #dormant = new Map<string, RouteState>();
@@ -197,6 +199,7 @@ export class Journal implements Appender, JournalReader {
       commits: this.#commits,
       committedBytes: this.#committedBytes,
       writtenBytes: this.#writtenBytes,
+      writingMs: this.#writingSinceMs === undefined ? 0 : this.#options.clock.monotonicMs() - this.#writingSinceMs,
     };
   }
 
@@ -256,11 +259,14 @@ export class Journal implements Appender, JournalReader {
 
   /** One synced write: the only place where ordinals are given out. */
   async #write(encoded: EncodedPayload, { request, records, onlyRoute }: CommitGroup): Promise<bigint> {
+    const { clock, observer } = this.#options;
+    const sinceMs = clock.monotonicMs();
     const first = this.#head;
     const requestBytes = request.byteLength;
-    const facts = { records, committedAtMs: this.#options.clock.nowMs(), onlyRoute, requestBytes };
+    const facts = { records, committedAtMs: clock.nowMs(), onlyRoute, requestBytes };
     const entry = sealEntry(toKey(first), encoded, facts);
     if (encoded.payload !== request) release(encoded.payload);
+    this.#writingSinceMs = sinceMs;
     try {
       const bytes = await this.#segments.append(first, entry, records);
       this.#disk.wrote(bytes);
@@ -275,10 +281,12 @@ export class Journal implements Appender, JournalReader {
       throw new CollectorError("journal_io", "the disk refused the write: send it again", { cause: reason });
     } finally {
       release(entry);
+      this.#writingSinceMs = undefined;
     }
     this.#commits++;
     this.#committedBytes += requestBytes;
     this.#head += BigInt(records);
+    observer?.committed({ first, records, bytes: requestBytes, ms: clock.monotonicMs() - sinceMs });
     for (const wake of this.#headWaiters.splice(0)) wake();
     return first;
   }

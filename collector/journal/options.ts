@@ -1,6 +1,7 @@
 /** What a journal is told, and what it tells of itself. */
 import type { Clock, Random } from "../clock.ts";
 import type { Log } from "../log.ts";
+import type { Observer } from "../observer.ts";
 import type { Compression } from "./entry.ts";
 import type { StoreDriver } from "./store.ts";
 
@@ -24,6 +25,8 @@ export interface JournalOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Is told of every commit. */
+  readonly observer?: Observer;
   readonly driver?: StoreDriver;
   /** Bytes free on the disk of a folder; asks the system unless told. */
   readonly freeBytes?: (directory: string) => number;
@@ -43,4 +46,6 @@ export interface JournalStatus {
   readonly commits: number;
   readonly committedBytes: number;
   readonly writtenBytes: number;
+  /** How long the write that is under way has taken, in milliseconds; 0 where there is none. */
+  readonly writingMs: number;
 }

@@ -15,6 +15,8 @@ export interface CallOutcome {
   readonly sentMs: number;
   readonly acceptedBytes: number;
   readonly throttledBytes: number;
+  /** What it was about: ranges of ordinals. */
+  readonly records?: readonly { readonly first: bigint; readonly end: bigint }[];
 }
 
 export interface FeedbackOptions {
