@@ -54,6 +54,21 @@ const codes = {
     retryable: true,
     meaning: "the quarantine of a route is at its limit: the route waits until someone has looked at it",
   },
+  not_found: {
+    status: status.NOT_FOUND,
+    retryable: false,
+    meaning: "admin service: there is no such route, ordinal or record; the message says what there is",
+  },
+  precondition_failed: {
+    status: status.FAILED_PRECONDITION,
+    retryable: false,
+    meaning: "admin service: what was asked for does not fit how things are now; nothing was changed",
+  },
+  too_many_readers: {
+    status: status.RESOURCE_EXHAUSTED,
+    retryable: false,
+    meaning: "admin service: as many calls read the journal as may at once: end one, or wait",
+  },
   internal: {
     status: status.UNAVAILABLE,
     retryable: true,

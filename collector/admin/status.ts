@@ -12,13 +12,18 @@ import type { JournalStatus } from "../journal/options.ts";
 import type { RouteLedger } from "../journal/port.ts";
 import type { QuarantineTotals } from "../journal/quarantine.ts";
 
-/** Where every accepted log record of a route is: the first number is the sum of the others, at every instant. */
+/**
+ * Where every accepted log record of a route is: the first number is the sum of the next four, at every instant. What was
+ * replayed (the cursor set back by an operator) is accepted once more, and ends once more.
+ */
 export interface Ledger {
   readonly accepted: bigint;
   readonly delivered: bigint;
   readonly filtered: bigint;
   readonly quarantined: bigint;
   readonly waiting: bigint;
+  /** How many of the accepted were so by a replay. */
+  readonly replayed: bigint;
 }
 
 export interface RouteStatus {
@@ -51,10 +56,20 @@ export interface CollectorStatus {
 }
 
 /** The ledger of a route over [start, head). */
-export function toLedger(head: bigint, { start, totals }: Pick<RouteLedger, "start" | "totals">): Ledger {
-  const accepted = head - start;
+export function toLedger(
+  head: bigint,
+  { start, totals, replayed }: Pick<RouteLedger, "start" | "totals" | "replayed">,
+): Ledger {
+  const accepted = head - start + replayed;
   const { delivered, filtered, quarantined } = totals;
-  return { accepted, delivered, filtered, quarantined, waiting: accepted - delivered - filtered - quarantined };
+  return {
+    accepted,
+    delivered,
+    filtered,
+    quarantined,
+    waiting: accepted - delivered - filtered - quarantined,
+    replayed,
+  };
 }
 
 /** How many log records lie in the ranges of a route that are not finished. */

@@ -43,6 +43,7 @@ export class CommitQueue<Prepared> {
   #waitingBytes = 0;
   #running: Promise<void> | undefined;
   #pendingBytes = 0;
+  #between: (() => void)[] = [];
   #row: Uint8Array | undefined;
   #onGathered: (() => void) | undefined;
 
@@ -66,6 +67,12 @@ export class CommitQueue<Prepared> {
       if (this.#isGathered()) this.#onGathered?.();
       this.#running ??= this.#run();
     });
+  }
+
+  /** Calls `action` when no write is under way: now, or before the next one. Resolves when it has been called. */
+  async between(action: () => void): Promise<void> {
+    if (this.#running === undefined) action();
+    else await new Promise<void>((resolve) => this.#between.push(() => resolve(action())));
   }
 
   /** Resolves when nothing waits any more. */
@@ -92,6 +99,11 @@ export class CommitQueue<Prepared> {
     }
     // In the same turn as the last look at the queue: whoever appends from now on starts the writer again.
     this.#running = undefined;
+    this.#actBetween();
+  }
+
+  #actBetween(): void {
+    for (const action of this.#between.splice(0)) action();
   }
 
   /** Never rejects. */
@@ -105,6 +117,7 @@ export class CommitQueue<Prepared> {
     } catch (reason) {
       this.#settle(waiting, (each) => each.reject(reason));
     }
+    this.#actBetween();
   }
 
   #settle(waiting: readonly Waiting[], tell: (each: Waiting) => void): void {

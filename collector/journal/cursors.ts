@@ -6,6 +6,10 @@
  * All below the cursor is finished; beyond it lie a few finished ranges, kept so that a restart sends again only what was
  * truly open. The counts of what lies below the cursor add up to cursor - start: that is the ledger, and it is checked
  * whenever a row is read or written.
+ *
+ * Seeking back opens [to, cursor) again. Its counts are known as sums only, so they are not taken back: `replayed` says how
+ * many will be counted once more, and below the cursor delivered + filtered + quarantined = cursor - start + replayed.
+ * The cursor and the number are one row, so a crash leaves both or neither. A row without a replay is written as before.
  */
 import { assert, CollectorError } from "../errors.ts";
 import type { Meta } from "./meta.ts";
@@ -18,19 +22,27 @@ interface Range {
   delivered: bigint;
   filtered: bigint;
   quarantined: bigint;
+  replayed: bigint;
 }
 
 /** The pure part: no disk, no time. */
 export class RouteState {
-  readonly start: bigint;
   /** Counts of [start, cursor). */
   #below: Range;
   /** Finished beyond the cursor: in order, apart from each other and from the cursor. */
   #beyond: Range[] = [];
 
   constructor(start: bigint) {
-    this.start = start;
-    this.#below = { first: start, end: start, delivered: 0n, filtered: 0n, quarantined: 0n };
+    this.#below = { first: start, end: start, delivered: 0n, filtered: 0n, quarantined: 0n, replayed: 0n };
+  }
+
+  get start(): bigint {
+    return this.#below.first;
+  }
+
+  /** Ordinals that were opened once more. */
+  get replayed(): bigint {
+    return this.#below.replayed;
   }
 
   get cursor(): bigint {
@@ -68,6 +80,7 @@ export class RouteState {
       delivered: BigInt(counts.delivered),
       filtered: BigInt(counts.filtered),
       quarantined: BigInt(counts.quarantined),
+      replayed: 0n,
     };
     assert(first < end && isBalanced(range), `counts of [${first}, ${end}) do not add up`);
     let index = this.#beyond.length;
@@ -80,6 +93,17 @@ export class RouteState {
     );
     this.#beyond.splice(index, 0, range);
     this.#join(index);
+  }
+
+  /**
+   * Opens [to, cursor) again; ranges beyond the cursor stay finished. What was counted stays counted. The route begins
+   * earlier than it did where `to` lies before its start.
+   */
+  seekBack(to: bigint): void {
+    assert(to <= this.cursor, `the cursor goes back only, from ${this.cursor} and not to ${to}`);
+    const { start, cursor } = this;
+    const replayed = this.replayed + cursor - (to > start ? to : start);
+    this.#below = { ...this.#below, first: to < start ? to : start, end: to, replayed };
   }
 
   /** Puts neighbours that touch into one, and into the cursor what has reached it. */
@@ -162,6 +186,10 @@ export class Cursor implements RouteLedger {
     return this.#state.start;
   }
 
+  get replayed(): bigint {
+    return this.#state.replayed;
+  }
+
   get totals(): { delivered: bigint; filtered: bigint; quarantined: bigint } {
     return this.#state.totals;
   }
@@ -182,14 +210,22 @@ export class Cursor implements RouteLedger {
 
   async quarantine(entry: QuarantineEntry): Promise<void> {
     this.#quarantine.assertRoom(this.route);
+    // Only what is replayed can come a second time, and then takes the place of what is there.
+    const replaced = this.replayed > 0n ? await this.#quarantine.bytesOf(this.route, entry.ordinal) : undefined;
     this.#state.finish(entry.ordinal, entry.ordinal + 1n, { delivered: 0, filtered: 0, quarantined: 1 });
     // The row and the entry are handed over in one turn of the event loop, so they are in one batch.
     this.#changed();
-    await this.#quarantine.put(this.route, entry);
+    await this.#quarantine.put(this.route, entry, replaced);
   }
 
   flush(): Promise<void> {
     return this.#meta.flush();
+  }
+
+  /** Opens [to, cursor) again: see `RouteState.seekBack`. Nothing of the route may be under way. */
+  seekBack(to: bigint): void {
+    this.#state.seekBack(to);
+    this.#changed();
   }
 
   #changed(): void {
@@ -207,7 +243,7 @@ export class Cursor implements RouteLedger {
 }
 
 function isBalanced(range: Range): boolean {
-  return range.delivered + range.filtered + range.quarantined === range.end - range.first;
+  return range.delivered + range.filtered + range.quarantined === range.end - range.first + range.replayed;
 }
 
 function joined(left: Range, right: Range): Range {
@@ -217,14 +253,18 @@ function joined(left: Range, right: Range): Range {
     delivered: left.delivered + right.delivered,
     filtered: left.filtered + right.filtered,
     quarantined: left.quarantined + right.quarantined,
+    replayed: left.replayed + right.replayed,
   };
 }
 
 function toRow(range: Range): string[] {
-  return [range.first, range.end, range.delivered, range.filtered, range.quarantined].map(String);
+  const { first, end, delivered, filtered, quarantined, replayed } = range;
+  return [first, end, delivered, filtered, quarantined, ...(replayed === 0n ? [] : [replayed])].map(String);
 }
 
 function fromRow(row: string[]): Range {
-  const [first, end, delivered, filtered, quarantined] = row.map(BigInt) as [bigint, bigint, bigint, bigint, bigint];
-  return { first, end, delivered, filtered, quarantined };
+  const [first, end, delivered, filtered, quarantined, replayed = 0n] = row.map(BigInt);
+  if (first === undefined || end === undefined) throw new Error("a range is cut short");
+  if (delivered === undefined || filtered === undefined || quarantined === undefined) throw new Error("no counts");
+  return { first, end, delivered, filtered, quarantined, replayed };
 }

@@ -36,16 +36,27 @@ import { type CommitGroup, CommitQueue } from "./commit.ts";
 import { Cursor, ROUTE_PREFIX, RouteState } from "./cursors.ts";
 import { DiskGuard } from "./disk-guard.ts";
 import { type EncodedPayload, encodePayload, routeTag, sealEntry } from "./entry.ts";
+import { HeadWaiters } from "./head-waiters.ts";
 import { HEAD_KEY, openMeta } from "./identity.ts";
 import { levelDriver } from "./level-store.ts";
 import { type FolderLock, lockFolder } from "./lock.ts";
 import type { Meta } from "./meta.ts";
 import type { JournalOptions, JournalStatus } from "./options.ts";
-import { highest, lowest, toKey } from "./ordinal.ts";
-import { type Appender, type Commit, type Damage, type JournalReader, ORDINARY_REQUEST_BYTES } from "./port.ts";
+import { highest, toKey } from "./ordinal.ts";
+import { Pauses } from "./pauses.ts";
+import {
+  type Appender,
+  type Commit,
+  type Damage,
+  type Gone,
+  type JournalReader,
+  ORDINARY_REQUEST_BYTES,
+} from "./port.ts";
 import { Quarantine } from "./quarantine.ts";
-import { Segments } from "./segments.ts";
+import { Reclaimer } from "./reclaimer.ts";
+import { type SegmentFacts, Segments } from "./segments.ts";
 import { StoreError } from "./store.ts";
+import { withReserve } from "./with-reserve.ts";
 
 /** What a sender is told to wait when there is no room: space comes back a segment at a time. */
 const FULL_RETRY_AFTER_MS = 5_000;
@@ -54,11 +65,10 @@ const FULL_RETRY_AFTER_MS = 5_000;
 const RESERVE_SEGMENTS = 2;
 const RESERVE_META_BYTES = 4_194_304;
 
-const OPEN_ATTEMPTS_MAX = 10;
-const OPEN_RETRY_MS = 300;
-
 /** Room in the write buffer beyond a segment: for the largest entry that may end it, and for LevelDB's own part. */
 const WRITE_BUFFER_SLACK = 1.25;
+
+type Books = { readonly meta: Meta; readonly quarantine: Quarantine; readonly pauses: Pauses };
 
 export class Journal implements Appender, JournalReader {
   readonly #options: JournalOptions;
@@ -66,8 +76,7 @@ export class Journal implements Appender, JournalReader {
   readonly #disk: DiskGuard;
   readonly #segments: Segments;
   readonly #queue: CommitQueue<EncodedPayload>;
-  #meta: Meta | undefined;
-  #quarantine: Quarantine | undefined;
+  #books: Books | undefined;
   #collectorId = "";
   #head = 0n;
   #commits = 0;
@@ -78,10 +87,9 @@ export class Journal implements Appender, JournalReader {
   readonly #cursors = new Map<string, Cursor>();
   /** Rows of routes that nobody has asked for in this run: they hold on to their segments all the same. */
   #dormant = new Map<string, RouteState>();
-  #headWaiters: (() => void)[] = [];
+  readonly #headWaiters = new HeadWaiters();
   readonly #roomListeners = new Set<() => void>();
-  #reclaiming: Promise<void> | undefined;
-  #reclaimAgain = false;
+  readonly #reclaimer: Reclaimer;
   #isClosed = false;
 
   private constructor(options: JournalOptions, lock: FolderLock) {
@@ -103,6 +111,14 @@ export class Journal implements Appender, JournalReader {
     this.#queue = new CommitQueue(commitBytesMax, {
       prepare: ({ request }) => encodePayload(request, compression, compressionLevel),
       write: (payload, group) => this.#write(payload, group),
+    });
+    this.#reclaimer = new Reclaimer(async () => {
+      const cursors = [
+        ...[...this.#cursors.values()].map((cursor) => cursor.cursorOnDisk),
+        ...[...this.#dormant.values()].map((state) => state.cursor),
+      ];
+      const floor = this.#reclaimer.floorOf(cursors);
+      if (floor !== undefined && (await this.#segments.reclaim(floor))) this.#tellRoom();
     });
   }
 
@@ -127,7 +143,7 @@ export class Journal implements Appender, JournalReader {
   async #recover(): Promise<void> {
     const { directory, driver, cursorIntervalMs, log } = this.#options;
     await rm(join(directory, "opening"), { recursive: true, force: true });
-    const opened = await this.#withReserve(() =>
+    const opened = await withReserve(this.#disk, this.#options, () =>
       openMeta({
         ...this.#options,
         driver: driver ?? levelDriver,
@@ -138,39 +154,23 @@ export class Journal implements Appender, JournalReader {
         onWriteFailure: (reason) => this.#noteFailure(reason),
       }),
     );
-    this.#meta = opened.meta;
-    this.#quarantine = await Quarantine.open(opened.meta, this.#options.quarantineBytesMax);
+    const { meta } = opened;
+    const quarantine = await Quarantine.open(meta, this.#options.quarantineBytesMax);
+    this.#books = { meta, quarantine, pauses: await Pauses.open(meta) };
     this.#collectorId = opened.collectorId;
     this.#dormant = opened.routes;
     this.#head = opened.headAtLeast;
-    this.#head = highest([this.#head, await this.#withReserve(() => this.#segments.recover(this.#head))]);
-    await this.#reclaim();
+    this.#head = highest([
+      this.#head,
+      await withReserve(this.#disk, this.#options, () => this.#segments.recover(this.#head)),
+    ]);
+    await this.#reclaimer.run();
     await this.#disk.start();
     const { collectorId, head, tail, bytes, segments } = this.status();
     log.info(
       { directory, collectorId, head: String(head), tail: String(tail), segments, bytes },
       "the journal is open",
     );
-  }
-
-  /** Opening needs room on the disk, which LevelDB takes to turn logs into tables: a full disk gives up the reserve. */
-  async #withReserve<T>(open: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await open();
-      } catch (reason) {
-        const cause = reason instanceof CollectorError ? reason.cause : reason;
-        const isFull = cause instanceof StoreError && cause.kind === "full";
-        if (attempt < OPEN_ATTEMPTS_MAX && isFull) {
-          this.#disk.fill(cause.message);
-          await this.#options.clock.sleep(OPEN_RETRY_MS);
-          continue;
-        }
-        if (reason instanceof CollectorError && reason.code === "journal_unusable") throw reason;
-        const what = `can't open the journal in ${this.#options.directory} (${String(reason)}): make room on the disk or mend its rights`;
-        throw new CollectorError("journal_unusable", what, { cause: reason });
-      }
-    }
   }
 
   get collectorId(): string {
@@ -213,9 +213,9 @@ export class Journal implements Appender, JournalReader {
         name,
         state,
         known === undefined,
-        this.#openMeta,
+        this.#open.meta,
         this.quarantine,
-        () => void this.#reclaim(),
+        () => void this.#reclaimer.run(),
       );
       this.#cursors.set(name, cursor);
       this.#dormant.delete(name);
@@ -232,8 +232,11 @@ export class Journal implements Appender, JournalReader {
   async forget(name: string): Promise<void> {
     this.#cursors.delete(name);
     this.#dormant.delete(name);
-    await this.#openMeta.write([{ key: `${ROUTE_PREFIX}${name}`, value: undefined }]);
-    await this.#reclaim();
+    await Promise.all([
+      this.#open.meta.write([{ key: `${ROUTE_PREFIX}${name}`, value: undefined }]),
+      this.pauses.end(name),
+    ]);
+    await this.#reclaimer.run();
   }
 
   /** Bytes of the segments that hold `ordinal` or something beyond it. */
@@ -287,7 +290,7 @@ export class Journal implements Appender, JournalReader {
     this.#committedBytes += requestBytes;
     this.#head += BigInt(records);
     observer?.committed({ first, records, bytes: requestBytes, ms: clock.monotonicMs() - sinceMs });
-    for (const wake of this.#headWaiters.splice(0)) wake();
+    this.#headWaiters.wake();
     return first;
   }
 
@@ -296,28 +299,54 @@ export class Journal implements Appender, JournalReader {
   }
 
   waitForHead(ordinal: bigint, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        if (this.#head <= ordinal && !signal.aborted) {
-          this.#headWaiters.push(wake);
-          return;
-        }
-        signal.removeEventListener("abort", cancel);
-        resolve();
-      };
-      const cancel = (): void => {
-        this.#headWaiters = this.#headWaiters.filter((other) => other !== wake);
-        resolve();
-      };
-      signal.addEventListener("abort", cancel, { once: true });
-      wake();
-    });
+    return this.#headWaiters.until(() => this.#head > ordinal, signal);
+  }
+
+  /** As `read`, for somebody beside delivery, who may also ask for what has gone. See `Segments.peek`. */
+  async peek(from: bigint): Promise<Commit | Damage | Gone | undefined> {
+    return from < this.#head ? this.#segments.peek(from, this.#head) : undefined;
+  }
+
+  /** Nobody peeks any more, for now. */
+  endPeek(): void {
+    this.#segments.endPeek();
+  }
+
+  listSegments(): SegmentFacts[] {
+    return this.#segments.list();
+  }
+
+  /** Ends the active segment, between two writes; the next write makes a new one. */
+  async roll(): Promise<void> {
+    await this.#queue.between(() => this.#segments.seal());
+  }
+
+  /**
+   * Sets the cursor of a route back to `to`, which must be on disk still: [to, cursor) is delivered again. Nothing of the
+   * route may be under way. Resolves when it is on disk; before that a crash leaves the cursor where it was. Rejects with
+   * CollectorError `precondition_failed`, and then nothing has changed.
+   */
+  async seek(name: string, to: bigint): Promise<void> {
+    const cursor = this.route(name);
+    const release = await this.#reclaimer.hold(to);
+    try {
+      const can = `route ${name} can go back to between ${this.tail}, the oldest log record on disk, and its cursor, ${cursor.cursor}`;
+      if (to < this.tail || to > cursor.cursor) throw new CollectorError("precondition_failed", `${can}: not to ${to}`);
+      cursor.seekBack(to);
+      await cursor.flush();
+    } finally {
+      release();
+    }
+  }
+
+  /** Which routes an operator has paused. */
+  get pauses(): Pauses {
+    return this.#open.pauses;
   }
 
   /** What routes have put aside: to list, read, export, let go. */
   get quarantine(): Quarantine {
-    if (this.#quarantine === undefined) throw new CollectorError("shutting_down", "the journal is not open");
-    return this.#quarantine;
+    return this.#open.quarantine;
   }
 
   /**
@@ -343,36 +372,16 @@ export class Journal implements Appender, JournalReader {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#queue.drain();
-    await this.#meta?.close();
-    await this.#reclaiming;
+    await this.#books?.meta.close();
+    await this.#reclaimer.idle();
     await this.#segments.close();
     await this.#disk.stop();
     this.#lock.release();
   }
 
-  get #openMeta(): Meta {
-    if (this.#meta === undefined) throw new CollectorError("shutting_down", "the journal is not open");
-    return this.#meta;
-  }
-
-  /** Deletes the segments that every route has passed, on disk. Without a route nothing is passed. */
-  #reclaim(): Promise<void> {
-    this.#reclaimAgain = true;
-    this.#reclaiming ??= this.#reclaimAll().finally(() => {
-      this.#reclaiming = undefined;
-    });
-    return this.#reclaiming;
-  }
-
-  async #reclaimAll(): Promise<void> {
-    while (this.#reclaimAgain) {
-      this.#reclaimAgain = false;
-      const cursors = [
-        ...[...this.#cursors.values()].map((cursor) => cursor.cursorOnDisk),
-        ...[...this.#dormant.values()].map((state) => state.cursor),
-      ];
-      if (cursors.length > 0 && (await this.#segments.reclaim(lowest(cursors)))) this.#tellRoom();
-    }
+  get #open(): Books {
+    if (this.#books === undefined) throw new CollectorError("shutting_down", "the journal is not open");
+    return this.#books;
   }
 
   #noteFailure(reason: unknown): void {

@@ -45,6 +45,13 @@ export interface Damage {
   readonly reason: string;
 }
 
+/** A range that has been deleted, since every route has finished with it. Only who looks from beside delivery meets it. */
+export interface Gone {
+  readonly kind: "gone";
+  readonly first: bigint;
+  readonly end: bigint;
+}
+
 /** Delivery's side: reading. */
 export interface JournalReader {
   /** Names this journal for ever: `<collectorId>/<ordinal>` names one log record. */
@@ -84,7 +91,9 @@ export interface RouteLedger {
   readonly cursor: bigint;
   /** Where the route began. */
   readonly start: bigint;
-  /** What has finished since `start`, below the cursor and beyond it. */
+  /** What was opened once more by a seek: finished twice, so counted twice. 0 unless an operator has asked for it. */
+  readonly replayed: bigint;
+  /** What has finished since `start`, below the cursor and beyond it; what was replayed counts each time. */
   readonly totals: { readonly delivered: bigint; readonly filtered: bigint; readonly quarantined: bigint };
   /** The part of [first, end) that is not finished yet, in order. */
   openRanges(first: bigint, end: bigint): { first: bigint; end: bigint }[];

@@ -54,11 +54,23 @@ export class Quarantine {
     );
   }
 
-  /** Resolves when the entry is on disk, in one batch with all rows marked before in the same turn. */
-  put(route: string, entry: QuarantineEntry): Promise<void> {
+  /**
+   * Resolves when the entry is on disk, in one batch with all rows marked before in the same turn. `replacedBytes` is what
+   * the entry of that ordinal has now, undefined where there is none.
+   */
+  put(route: string, entry: QuarantineEntry, replacedBytes?: number): Promise<void> {
     const value = encode(entry);
     const { entries, bytes } = this.totals(route);
-    return this.#write(route, entry.ordinal, value, { entries: entries + 1, bytes: bytes + value.byteLength });
+    return this.#write(route, entry.ordinal, value, {
+      entries: entries + (replacedBytes === undefined ? 1 : 0),
+      bytes: bytes + value.byteLength - (replacedBytes ?? 0),
+    });
+  }
+
+  /** Bytes that an entry takes; undefined where there is none. */
+  async bytesOf(route: string, ordinal: bigint): Promise<number | undefined> {
+    const [found] = await this.#meta.entries(keyOf(route, ordinal), 1);
+    return found?.value.byteLength;
   }
 
   /** In the order of their ordinals: at most `limit`, those beyond `after` only. */

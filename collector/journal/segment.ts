@@ -53,6 +53,7 @@ export class Segment {
   #opening: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #users = 0;
+  #isRemoved = false;
   #onIdle: (() => void) | undefined;
 
   constructor(first: bigint, end: bigint, options: SegmentOptions) {
@@ -161,6 +162,15 @@ export class Segment {
     return this.end;
   }
 
+  /** Deleted, or about to be. */
+  get isRemoved(): boolean {
+    return this.#isRemoved;
+  }
+
+  get isOpen(): boolean {
+    return this.#store !== undefined;
+  }
+
   /** Lets go of memory and files once nobody reads; the next read opens it again. */
   close(): Promise<void> {
     if (this.#closing === undefined && this.#store !== undefined) {
@@ -176,8 +186,13 @@ export class Segment {
     return this.#closing ?? Promise.resolve();
   }
 
-  /** Deletes the folder. What is damaged in it was kept before. */
+  /**
+   * Deletes the folder. What is damaged in it was kept before. Reads under way end first, and none begins any more:
+   * opening a folder that is half gone would look like damage.
+   */
   async remove(): Promise<void> {
+    this.#isRemoved = true;
+    await this.#opening?.catch(() => undefined);
     await this.close();
     await rm(this.#options.directory, { recursive: true, force: true });
   }
@@ -198,6 +213,7 @@ export class Segment {
   /** The open store, counted as in use before anything else can run. */
   async #lease(): Promise<Store> {
     for (;;) {
+      if (this.#isRemoved) throw new StoreError("io", "the segment is being deleted", undefined);
       if (this.#closing !== undefined) {
         await this.#closing;
       } else if (this.#store !== undefined) {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { toName } from "./ordinal.ts";
-import type { Commit, Damage } from "./port.ts";
+import type { Commit, Damage, Gone } from "./port.ts";
 import { recoverSegments } from "./recovery.ts";
 import { Segment, type SegmentOptions } from "./segment.ts";
 
@@ -22,12 +22,23 @@ export interface SegmentsOptions extends Omit<SegmentOptions, "directory"> {
   readonly log: Log;
 }
 
+/** One folder, for a person to look at. */
+export interface SegmentFacts {
+  readonly first: bigint;
+  readonly end: bigint;
+  readonly bytes: number;
+  /** `active` takes writes; `open` is sealed and being read; `closed` is sealed and takes no memory. */
+  readonly state: "active" | "open" | "closed";
+}
+
 export class Segments {
   readonly #options: SegmentsOptions;
   /** In order; the last one may be the active one. */
   #all: Segment[] = [];
   #active: Segment | undefined;
   #openSealed: Segment[] = [];
+  /** The sealed segment that somebody beside delivery has looked into last. */
+  #peeked: Segment | undefined;
   #sealedBytes = 0;
   #readFrom = 0n;
 
@@ -130,6 +141,53 @@ export class Segments {
     const found = await segment.read(from);
     if (segment !== this.#active && this.#all.includes(segment)) this.#keepOpen(segment);
     return found;
+  }
+
+  /**
+   * What holds ordinal `from`, for somebody beside delivery: it does not change which segments delivery finds open, and
+   * keeps one more open at most.
+   */
+  async peek(from: bigint, head: bigint): Promise<Commit | Damage | Gone> {
+    const index = this.#all.findLastIndex((candidate) => candidate.first <= from);
+    const segment = this.#all[index];
+    const end = this.#all[index + 1]?.first ?? head;
+    if (segment === undefined || segment.isRemoved) return { kind: "gone", first: from, end };
+    if (from >= segment.end) {
+      return { kind: "damage", first: from, end, reason: "the folder of these log records is missing" };
+    }
+    try {
+      return await segment.read(from);
+    } catch (reason) {
+      if (segment.isRemoved) return { kind: "gone", first: from, end: segment.end };
+      throw reason;
+    } finally {
+      this.#keepPeeked(segment);
+    }
+  }
+
+  #keepPeeked(segment: Segment): void {
+    const before = this.#peeked;
+    this.#peeked = segment;
+    if (before === undefined || before === segment || before === this.#active) return;
+    if (!this.#openSealed.includes(before)) this.#closeQuietly(before);
+  }
+
+  /** Lets go of what was opened for `peek`. */
+  endPeek(): void {
+    const before = this.#peeked;
+    this.#peeked = undefined;
+    if (before === undefined || before === this.#active || this.#openSealed.includes(before)) return;
+    this.#closeQuietly(before);
+  }
+
+  /** All of them, in order. */
+  list(): SegmentFacts[] {
+    return this.#all.map((segment) => ({
+      first: segment.first,
+      end: segment.end,
+      bytes: segment.bytes,
+      state: segment === this.#active ? "active" : segment.isOpen ? "open" : "closed",
+    }));
   }
 
   /** Deletes what lies wholly below `ordinal`. Resolves with whether there was something. */

@@ -88,6 +88,7 @@ const EMPTY: Row = { finished: new Set(), counts: { delivered: 0, filtered: 0, q
 export class MemoryLedger implements RouteLedger {
   readonly route: string;
   readonly start = 0n;
+  readonly replayed = 0n;
   readonly #finished: Set<bigint>;
   readonly #counts: { delivered: number; filtered: number; quarantined: number };
   readonly entries: QuarantineEntry[];

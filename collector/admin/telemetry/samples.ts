@@ -14,7 +14,7 @@ export function routeSample(changes: Partial<RouteStatus> = {}): RouteStatus {
     stream: "logs",
     cursor: 600n,
     pinnedBytes: 4_000,
-    ledger: { accepted: 1_000n, delivered: 590n, filtered: 8n, quarantined: 2n, waiting: 400n },
+    ledger: { accepted: 1_000n, delivered: 590n, filtered: 8n, quarantined: 2n, waiting: 400n, replayed: 0n },
     openLogRecords: 400n,
     quarantine: { entries: 2, bytes: 700 },
     delivery: {

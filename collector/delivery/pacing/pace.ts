@@ -138,7 +138,7 @@ export class Pace {
     this.#demand.look({
       nowMs: clock.monotonicMs(),
       head: journal.head,
-      waiting: journal.head - ledger.start - finished,
+      waiting: journal.head - ledger.start + ledger.replayed - finished,
       finished: finished - this.#finishedAtStart,
       deliveredBytes: this.#deliveredBytes(),
     });
