@@ -24,6 +24,7 @@ const ROWS: Record<string, readonly string[]> = {
     "bench",
   ],
   "deploy/docker": ["*"],
+  "deploy/kubernetes": ["*"],
   "deploy/local": ["*", "demo"],
   "clients/sdk": ["*", "examples"],
 };
@@ -32,6 +33,7 @@ const ROWS: Record<string, readonly string[]> = {
 const FOREIGN_ALLOWED: Record<string, readonly string[]> = {
   collector: [],
   "deploy/docker": [],
+  "deploy/kubernetes": [],
   "deploy/local": [],
   "clients/sdk": [],
 };

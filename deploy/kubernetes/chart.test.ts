@@ -1,0 +1,129 @@
+/** The Helm chart: the same objects as the overlays, and values that say no to what can't be meant. */
+import { expect } from "bun:test";
+import { parse } from "yaml";
+import { HELM, KUBECTL } from "../../collector/testing/kubernetes-tools.ts";
+import { testWith } from "../../collector/testing/tools.ts";
+import { find, type KubernetesObject, nameOf, renderChart, renderOverlay } from "./objects.ts";
+import { offences } from "./policy.ts";
+import { unknownKeys, wrongValues } from "./schemas.ts";
+
+const LIMIT_MS = 60_000;
+
+/** The values that make of the chart what an overlay is. */
+const VALUES: Readonly<Record<string, string>> = {
+  deployment: "",
+  durable: "durable: true",
+  eks: `
+durable: true
+image: { repository: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/standpipe }
+volume: { storageClass: standpipe-gp3, accessMode: ReadWriteOncePod }
+storageClass: { create: true }
+serviceAccount:
+  annotations:
+    eks.amazonaws.com/role-arn: arn:aws:iam::123456789012:role/standpipe
+    eks.amazonaws.com/sts-regional-endpoints: "true"
+`,
+  local: `
+image: { repository: standpipe }
+localFirehose: { enabled: true }
+volume: { size: 1Gi }
+resources: { requests: { cpu: 100m } }
+environment:
+  AWS_REGION: us-east-1
+  AWS_ACCESS_KEY_ID: local
+  AWS_SECRET_ACCESS_KEY: local
+  STANDPIPE_FIREHOSE_STREAM: logs
+  STANDPIPE_FIREHOSE_ENDPOINT: http://local-firehose:4573
+  STANDPIPE_JOURNAL_BYTES_MAX: 512MiB
+  STANDPIPE_JOURNAL_QUARANTINE_BYTES_MAX: 64MiB
+`,
+};
+
+/** An object without what tells only by which of the two it was made. */
+function essence(object: KubernetesObject): unknown {
+  const copy = structuredClone(object);
+  // biome-ignore lint/suspicious/noExplicitAny: fields are taken out of a tree of YAML.
+  const strip = (metadata: any) => {
+    if (metadata === undefined) return;
+    delete metadata.namespace;
+    for (const label of ["helm.sh/chart", "app.kubernetes.io/managed-by"]) delete metadata.labels?.[label];
+    for (const note of ["checksum/config", "checksum/environment"]) delete metadata.annotations?.[note];
+    for (const part of ["labels", "annotations"])
+      if (Object.keys(metadata[part] ?? {}).length === 0) delete metadata[part];
+  };
+  strip(copy.metadata);
+  strip(copy.spec?.template?.metadata);
+  for (const container of copy.spec?.template?.spec.containers ?? []) {
+    if (container.imagePullPolicy === "IfNotPresent") delete container.imagePullPolicy;
+  }
+  const plain = JSON.parse(JSON.stringify(copy).replace(/("standpipe-(?:config|environment))-[a-z0-9]{10}"/g, '$1"'));
+  if (plain.data?.["standpipe.yaml"] !== undefined) plain.data["standpipe.yaml"] = parse(plain.data["standpipe.yaml"]);
+  return plain;
+}
+
+function essences(objects: readonly KubernetesObject[]): Record<string, unknown> {
+  // Helm makes no namespaces: `--create-namespace` does.
+  const shared = objects.filter(({ kind }) => kind !== "Namespace");
+  return Object.fromEntries(shared.map((object) => [`${object.kind} ${nameOf(object)}`, essence(object)]));
+}
+
+for (const [overlay, values] of Object.entries(VALUES)) {
+  testWith(["helm", "kubectl"], `the chart and overlay ${overlay} make the same objects`, () => {
+    const chart = renderChart(HELM, values);
+    expect(essences(chart)).toEqual(essences(renderOverlay(KUBECTL, overlay)));
+    expect(offences(chart)).toEqual([]);
+  });
+}
+
+testWith(
+  ["helm"],
+  "the chart with everything that may be added is what the schemas ask for",
+  async () => {
+    const objects = renderChart(
+      HELM,
+      `
+image: { digest: "sha256:${"0".repeat(64)}" }
+podAnnotations: { a: b }
+nodeSelector: { kubernetes.io/arch: arm64 }
+tolerations: [{ key: logs, operator: Exists }]
+extraVolumes: [{ name: tls, secret: { secretName: tls } }]
+extraVolumeMounts: [{ name: tls, mountPath: /etc/standpipe-tls, readOnly: true }]
+localFirehose: { enabled: true }
+storageClass: { create: true }
+`,
+    );
+    expect(await wrongValues(objects)).toEqual([]);
+    expect(unknownKeys(objects)).toEqual([]);
+    expect(offences(objects)).toEqual([]);
+    const { spec } = find(objects, "Deployment", "standpipe").spec.template;
+    expect(spec.containers[0].image).toBe(`registry.example/standpipe@sha256:${"0".repeat(64)}`);
+    expect(spec.volumes.at(-1)).toEqual({ name: "tls", secret: { secretName: "tls" } });
+  },
+  LIMIT_MS,
+);
+
+testWith(["helm"], "a longer drain makes a longer grace period", () => {
+  const objects = renderChart(HELM, "config: { shutdown: { drainMsMax: 3599500 } }");
+  expect(find(objects, "Deployment", "standpipe").spec.template.spec.terminationGracePeriodSeconds).toBe(3_630);
+});
+
+testWith(["helm"], "values with a slip in them are refused, and the slip is named", () => {
+  const slips: [string, string][] = [
+    ["replicas: 3", "replicas"],
+    ["image: { tag: latest }", "tag"],
+    ["image: { digest: sha256:abc }", "digest"],
+    ["autoscaling: { cpuUtilization: 0 }", "cpuUtilization"],
+    ["volume: { size: 20 GB }", "size"],
+    ["environment: { A: 1 }", "environment"],
+    ["config: { shutdown: { drainMsMax: soon } }", "drainMsMax"],
+    ["resources: { limits: { memory: null } }", "memory"],
+  ];
+  for (const [values, word] of slips) expect(() => renderChart(HELM, values)).toThrow(word);
+});
+
+testWith(["helm"], "Helm's own linter finds nothing wrong with the chart", () => {
+  const { exitCode, stdout } = Bun.spawnSync({
+    cmd: [HELM, "lint", "--strict", `${import.meta.dir}/../helm/standpipe`],
+  });
+  expect([exitCode, stdout.toString()]).toEqual([0, expect.stringContaining("0 chart(s) failed")]);
+});
