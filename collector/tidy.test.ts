@@ -26,7 +26,7 @@ const ROWS: Record<string, readonly string[]> = {
   "deploy/docker": ["*"],
   "deploy/kubernetes": ["*"],
   "deploy/local": ["*", "demo"],
-  "clients/sdk": ["*", "examples"],
+  "clients/sdk": ["*", "wire", "send", "keep", "options.ts", "client.ts", "shapes", "index.ts", "examples"],
 };
 
 /** Trees that stand apart: a client must not know the collector, nor the local Firehose either of them. */

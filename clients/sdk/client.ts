@@ -1,0 +1,325 @@
+/**
+ * The client: read this first.
+ *
+ *   send ──> wire/records.ts ──> keep/outbox.ts ──> send/courier.ts ──> send/replica.ts ──> collector
+ *            bytes               keeps, batches     which replica        one connection
+ *
+ * `send` resolves when the collector has the records on disk. Until then they are in the outbox, whatever happens to
+ * connections; there is no limit on attempts. What can never arrive is told three times: the promise of its `send`
+ * rejects, `onDrop` is called, `status()` counts it.
+ */
+import { EventEmitter } from "node:events";
+import { systemClock } from "./clock.ts";
+import { ClientError } from "./errors.ts";
+import { Outbox, type Outcome } from "./keep/outbox.ts";
+import { type ClientOptions, type Drop, type Settings, toSettings } from "./options.ts";
+import type { LogRecord, LogValue } from "./record.ts";
+import { sayDrops } from "./say-drops.ts";
+import { Courier, type ReplicaStatus } from "./send/courier.ts";
+import { channelCredentials, TokenFile } from "./send/credentials.ts";
+import { parseEndpoint, systemResolve } from "./send/endpoint.ts";
+import type { Transport } from "./send/replica.ts";
+import { createUlids } from "./ulid.ts";
+import { countRecords } from "./wire/count.ts";
+import { type Head, RecordEncoder, type Run } from "./wire/records.ts";
+
+/** What the collector said of one `send`. */
+export interface Ack {
+  /** Log records that are on the collector's disk. */
+  readonly records: number;
+  /** Log records that the collector will never take; `reason` says why. */
+  readonly refused: number;
+  /** Log records that had no room, with `whenFull: "drop"`. */
+  readonly dropped: number;
+  readonly reason: string | undefined;
+  /** Names the journal, where the collector streams; with `ordinal` it names the first record of the send for ever. */
+  readonly collectorId: string | undefined;
+  readonly ordinal: bigint | undefined;
+}
+
+export interface FlushReport {
+  /** Whether everything that was sent before is settled. */
+  readonly isComplete: boolean;
+  /** Log records that are not. */
+  readonly recordsLeft: number;
+}
+
+/** The instrumentation scope that records belong to. */
+export interface Scope {
+  readonly name: string;
+  readonly version?: string;
+  readonly attributes?: Readonly<Record<string, LogValue>>;
+}
+
+export interface ClientStatus {
+  readonly state: "open" | "closing" | "closed";
+  /** Log records; accepted = acknowledged + refused + abandoned + waiting. */
+  readonly accepted: number;
+  readonly acknowledged: number;
+  /** The collector will never take them. */
+  readonly refused: number;
+  /** Not acknowledged when the client was closed. */
+  readonly abandoned: number;
+  readonly waiting: number;
+  /** Never accepted: there was no room. */
+  readonly dropped: number;
+  /** Bytes of what waits, and of the sends that wait for room. */
+  readonly waitingBytes: number;
+  readonly blockedBytes: number;
+  /** Batches that were sent and came back without an answer. */
+  readonly retries: number;
+  readonly replicas: readonly ReplicaStatus[];
+}
+
+export interface ClientEvents {
+  /** `ip:port` of the replica, and how it is spoken to. */
+  connected: [{ readonly replica: string; readonly transport: Transport }];
+  /** `reason` is undefined where nothing is wrong: the collector asked to go elsewhere. */
+  disconnected: [{ readonly replica: string; readonly reason: string | undefined }];
+  /** No endpoint's name could be resolved. */
+  unresolved: [{ readonly reason: string }];
+  drop: [Drop];
+}
+
+/** The collector's limit on one record (ingest.recordBytesMax). */
+const RECORD_BYTES_MAX = 1_024_000;
+/** What sends that wait for room may hold beside `keep.bytesMax`, together. */
+const BLOCKED_BYTES_MAX = 8 * 1024 * 1024;
+/** What `ready` leaves free, for the records of those who come out of it together. */
+const READY_BYTES = 256 * 1024;
+
+/** Resolves at once: connections are made when there is something to send. Rejects with ClientError `invalid_options`. */
+export async function connect(options: ClientOptions = {}): Promise<Client> {
+  return new Client(options, toSettings(options));
+}
+
+export class Client implements AsyncDisposable {
+  readonly events = new EventEmitter<ClientEvents>();
+  readonly #settings: Settings;
+  readonly #options: ClientOptions;
+  readonly #encoder: RecordEncoder;
+  readonly #head: Head;
+  readonly #outbox: Outbox;
+  readonly #courier: Courier;
+  readonly #onDrop: (drop: Drop) => void;
+  #state: "open" | "closing" | "closed" = "open";
+  #closing: Promise<FlushReport> | undefined;
+  #dropped = 0;
+
+  /** Use `connect`. */
+  constructor(options: ClientOptions, settings: Settings) {
+    const { clock = systemClock, random = Math.random, tls = {}, bearerTokenFile } = options;
+    this.#options = options;
+    this.#settings = settings;
+    this.#onDrop = options.onDrop ?? sayDrops(clock);
+    this.#encoder = new RecordEncoder({
+      clock,
+      nextUid: createUlids(),
+      recordBytesMax: RECORD_BYTES_MAX,
+      runBytesMax: settings.batchBytesMax,
+      runRecordsMax: settings.batchRecordsMax,
+    });
+    this.#head = this.#encoder.head({ resource: settings.resource });
+    const endpoints = settings.endpoints.map(parseEndpoint);
+    // Read now, so that a wrong path is told at once, and again with each connection.
+    for (const { isSecure } of endpoints) channelCredentials(isSecure, tls);
+    this.#outbox = new Outbox({
+      bytesMax: settings.bytesMax,
+      batchRecordsMax: settings.batchRecordsMax,
+      batchBytesMax: settings.batchBytesMax,
+      delayMsMax: settings.batchDelayMsMax,
+      clock,
+      onReady: () => this.#courier.pump(),
+      onRefused: (records, message, request) => this.#tell({ reason: "refused", records, message, request }),
+    });
+    const { callMsMax, connectMsMax, keepaliveMs, keepaliveTimeoutMs, initialDelayMs, delayMsMax } = settings;
+    this.#courier = new Courier(
+      {
+        endpoints,
+        resolve: options.resolve ?? systemResolve,
+        replicasMax: settings.replicasMax,
+        tls,
+        headers: options.headers ?? {},
+        token: bearerTokenFile === undefined ? undefined : new TokenFile(bearerTokenFile, clock),
+        isGzip: settings.compression === "gzip",
+        transport: settings.transport,
+        callMsMax,
+        connectMsMax,
+        keepaliveMs,
+        keepaliveTimeoutMs,
+        retry: { initialDelayMs, delayMsMax },
+        clock,
+        random,
+      },
+      this.#outbox,
+      {
+        onConnected: (replica, transport) => this.events.emit("connected", { replica, transport }),
+        onDisconnected: (replica, reason) => this.events.emit("disconnected", { replica, reason }),
+        onUnresolved: (reason) => this.events.emit("unresolved", { reason }),
+      },
+    );
+  }
+
+  /**
+   * Sends records, together with what else is sent now. Resolves when the collector has them on disk. Rejects with ClientError:
+   * `refused`, `queue_full` (by `whenFull`, or when sends that wait hold 8 MiB) or `closed`.
+   */
+  async send(records: LogRecord | readonly LogRecord[], scope?: Scope): Promise<Ack> {
+    const list = Array.isArray(records) ? (records as readonly LogRecord[]) : [records as LogRecord];
+    if (list.length === 0) return ackOf(NOTHING);
+    this.#assertOpen();
+    return await this.#put(this.#encode(list, scope));
+  }
+
+  /** As `send`, for an ExportLogsServiceRequest that is serialised already. Its records get no uid. */
+  async sendRequest(request: Uint8Array): Promise<Ack> {
+    this.#assertOpen();
+    const records = countRecords(request);
+    if (records === undefined) throw new ClientError("refused", "these bytes are no ExportLogsServiceRequest");
+    if (records === 0) return ackOf(NOTHING);
+    const bytes = Buffer.from(request.buffer, request.byteOffset, request.byteLength);
+    return await this.#put([{ head: undefined, bytes, records }]);
+  }
+
+  /**
+   * Takes records that nobody waits for. Returns false when there was no room (or a record is too large, or the client is
+   * closed): then they are dropped, counted and told. `ready()` waits for room beforehand.
+   */
+  offer(records: LogRecord | readonly LogRecord[], scope?: Scope): boolean {
+    const list = Array.isArray(records) ? (records as readonly LogRecord[]) : [records as LogRecord];
+    const drop = (reason: Drop["reason"], message: string | undefined): false => {
+      this.#drop(reason, list.length, message);
+      return false;
+    };
+    if (this.#state !== "open") return drop("closed", "the client is closed");
+    let runs: Run[];
+    try {
+      runs = this.#encode(list, scope);
+    } catch (error) {
+      return drop("refused", error instanceof Error ? error.message : String(error));
+    }
+    if (!this.#outbox.hasRoomFor(Outbox.cost(runs))) return drop("queue_full", undefined);
+    this.#outbox.addUnwatched(runs);
+    return true;
+  }
+
+  /** Resolves when there is room for an `offer` of some records. In a loop that must lose none, await it before each. */
+  async ready(): Promise<void> {
+    if (this.#state === "open") await this.#outbox.room(READY_BYTES).catch(() => undefined);
+  }
+
+  /** Sends what is gathered, and waits for all that was sent before, up to `deadlineMs`. Never rejects. */
+  async flush(deadlineMs = this.#settings.flushMsMax): Promise<FlushReport> {
+    const { clock = systemClock } = this.#options;
+    const finished = new AbortController();
+    const late = clock.sleep(deadlineMs, finished.signal).then(() => false);
+    const isComplete = await Promise.race([this.#outbox.empty().then(() => true), late]);
+    finished.abort();
+    return { isComplete, recordsLeft: isComplete ? 0 : this.#outbox.counts.waiting };
+  }
+
+  /**
+   * Takes nothing more, flushes for up to `deadlineMs`, then gives up what is left: its sends reject with `closed`, and
+   * it is dropped, counted and told. Resolves with what that was.
+   */
+  close(deadlineMs = this.#settings.flushMsMax): Promise<FlushReport> {
+    this.#closing ??= this.#close(deadlineMs);
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  status(): ClientStatus {
+    const { bytes: waitingBytes, ...counts } = this.#outbox.counts;
+    return {
+      state: this.#state,
+      ...counts,
+      dropped: this.#dropped,
+      waitingBytes,
+      retries: this.#courier.retries,
+      replicas: this.#courier.replicas(),
+    };
+  }
+
+  async #close(deadlineMs: number): Promise<FlushReport> {
+    this.#state = "closing";
+    const { isComplete } = await this.flush(deadlineMs);
+    this.#state = "closed";
+    const message = `the client was closed before the collector acknowledged: a copy may have arrived`;
+    const recordsLeft = this.#outbox.abandon(new ClientError("closed", message));
+    this.#courier.close();
+    if (recordsLeft > 0) this.#tell({ reason: "closed", records: recordsLeft, message, request: undefined });
+    return { isComplete: isComplete && recordsLeft === 0, recordsLeft };
+  }
+
+  async #put(runs: readonly Run[]): Promise<Ack> {
+    const bytes = Outbox.cost(runs);
+    if (this.#outbox.hasRoomFor(bytes)) return ackOf(await this.#outbox.add(runs));
+    const { whenFull, bytesMax } = this.#settings;
+    const records = runs.reduce((sum, run) => sum + run.records, 0);
+    if (whenFull === "drop") {
+      this.#drop("queue_full", records, undefined);
+      return { ...ackOf(NOTHING), dropped: records, reason: "there was no room" };
+    }
+    if (whenFull === "block" && this.#outbox.counts.blockedBytes + bytes <= BLOCKED_BYTES_MAX) {
+      return ackOf(await this.#outbox.addWhenRoom(runs));
+    }
+    throw new ClientError(
+      "queue_full",
+      `${bytesMax} bytes of logs wait for the collector already, so these ${records} records were not taken: await sends, or raise keep.bytesMax`,
+    );
+  }
+
+  #encode(records: readonly LogRecord[], scope: Scope | undefined): Run[] {
+    return this.#encoder.encode(scope === undefined ? this.#head : this.#headOf(scope), records);
+  }
+
+  readonly #heads = new WeakMap<Scope, Head>();
+
+  #headOf(scope: Scope): Head {
+    let head = this.#heads.get(scope);
+    if (head === undefined) {
+      head = this.#encoder.head({
+        resource: this.#settings.resource,
+        scopeName: scope.name,
+        scopeVersion: scope.version,
+        scopeAttributes: scope.attributes,
+      });
+      this.#heads.set(scope, head);
+    }
+    return head;
+  }
+
+  #assertOpen(): void {
+    if (this.#state !== "open") throw new ClientError("closed", "the client is closed: these records were not taken");
+  }
+
+  #drop(reason: Drop["reason"], records: number, message: string | undefined): void {
+    this.#dropped += records;
+    this.#tell({ reason, records, message, request: undefined });
+  }
+
+  #tell(drop: Drop): void {
+    try {
+      this.#onDrop(drop);
+      this.events.emit("drop", drop);
+    } catch (error) {
+      // The application's own code must not stop the others' logs.
+      console.error("a listener for dropped logs failed:", error);
+    }
+  }
+}
+
+const NOTHING: Outcome = {
+  acknowledged: 0,
+  refused: 0,
+  reason: undefined,
+  collectorId: undefined,
+  ordinal: undefined,
+};
+
+function ackOf({ acknowledged, refused, reason, collectorId, ordinal }: Outcome): Ack {
+  return { records: acknowledged, refused, dropped: 0, reason, collectorId, ordinal };
+}
