@@ -95,11 +95,13 @@ export async function startCollector(config: Config, environment: CollectorEnvir
       ...observed,
       makesProgress: () => telemetry.problems.length === 0,
       appender: journal,
+      collectorId: journal.collectorId,
       scanLimits: { ...config.ingest, recordsMax: config.ingest.recordsPerRequestMax },
       admissionLimits: { ...ADMISSION_LIMITS_DEFAULT, ...config.ingest },
       credentials: access.serverCredentials,
       authenticator: access.senders,
       connectionLimits: config.ingest,
+      streamLimits: config.ingest,
       // Who has no peers hears none: a stranger could claim its part.
       services:
         service === undefined && addresses.length === 0

@@ -6,7 +6,8 @@
  */
 import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
-import { connectionKeys, identity, identityRelations, peerIdentityKeys } from "./config-identity.ts";
+import { identity, identityRelations, peerIdentityKeys } from "./config-identity.ts";
+import { ingest } from "./config-ingest.ts";
 import { lineKeys } from "./config-lines.ts";
 import { telemetry } from "./config-telemetry.ts";
 import {
@@ -25,29 +26,6 @@ import {
 } from "./config-values.ts";
 import { CollectorError } from "./errors.ts";
 import { FIREHOSE_DEAGGREGATED_LINES_MAX, FIREHOSE_RECORD_BYTES_MAX } from "./limits.ts";
-
-const ingest = z.strictObject({
-  address: hostAndPort
-    .default("127.0.0.1:4317")
-    .describe(
-      "Where OTLP/gRPC is taken. Beyond loopback with TLS (section identity), or where plaintext is asked for.",
-    ),
-  ...connectionKeys,
-  requestBytesMax: bytes(64 * KIB, 16 * MIB, 4 * MIB).describe("Bytes of one request, unpacked."),
-  recordsPerRequestMax: integer(1, 1_000_000, 100_000).describe("Log records of one request."),
-  recordBytesMax: bytes(KIB, 16 * MIB, FIREHOSE_RECORD_BYTES_MAX).describe(
-    "Bytes of one log record; a larger one is refused in partial_success, its neighbours are taken.",
-  ),
-  nestingMax: integer(1, 256, 64).describe("How deep a body or an attribute may be nested."),
-  inFlightBytesMax: bytes(64 * KIB, GIB, 24 * MIB).describe("Bytes of requests being written at once."),
-  heldCallsMax: integer(0, 100_000, 1_024).describe("Calls that wait for room instead of being refused."),
-  heldBytesMax: bytes(64 * KIB, GIB, 24 * MIB).describe("Bytes of the calls that wait."),
-  holdMsMax: integer(0, 600_000, 30_000).describe("How long a call without a deadline waits for room."),
-  connectionAgeMsMax: integer(1_000, 86_400_000, 300_000).describe(
-    "Age at which a connection is closed, so that clients rebalance.",
-  ),
-  connectionAgeGraceMs: integer(100, 600_000, 30_000).describe("Time for the calls of such a connection to finish."),
-});
 
 const journal = z.strictObject({
   directory: z.string().min(1).default("./journal").describe("The journal's folder. One process at a time."),
@@ -267,6 +245,11 @@ function brokenRelations(all: z.output<typeof schema>): string[] {
       "ingest.requestBytesMax must not exceed ingest.inFlightBytesMax",
     ],
     [ingest.requestBytesMax <= ingest.heldBytesMax, "ingest.requestBytesMax must not exceed ingest.heldBytesMax"],
+    [
+      ingest.streamWindowBytesMax <= ingest.streamBytesMax,
+      "ingest.streamWindowBytesMax must not exceed ingest.streamBytesMax",
+    ],
+    [ingest.requestBytesMax <= ingest.streamBytesMax, "ingest.requestBytesMax must not exceed ingest.streamBytesMax"],
     [ingest.recordBytesMax <= ingest.requestBytesMax, "ingest.recordBytesMax must not exceed ingest.requestBytesMax"],
     [
       !journal.forgetRoutes.some((name) =>

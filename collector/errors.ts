@@ -44,6 +44,17 @@ const codes = {
     retryable: true,
     meaning: "the collector is stopping: another replica, or this one after its start, takes it",
   },
+  window_exceeded: {
+    status: status.RESOURCE_EXHAUSTED,
+    retryable: false,
+    meaning:
+      "a stream's client sent more than the window it was granted: nothing is lost, but the client must be mended",
+  },
+  stream_over: {
+    status: status.UNAVAILABLE,
+    retryable: true,
+    meaning: "a stream was ended, since its connection is at its age or it stood still: open another one",
+  },
   journal_io: {
     status: status.UNAVAILABLE,
     retryable: true,

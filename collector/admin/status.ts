@@ -7,7 +7,7 @@ import type { PaceStatus } from "../delivery/pacing/pace.ts";
 import type { Quota } from "../delivery/pacing/pacer.ts";
 import type { PeersStatus } from "../delivery/peers/peers.ts";
 import type { AccessStatus } from "../identity/access.ts";
-import type { IngestSnapshot } from "../ingest/server.ts";
+import type { IngestSnapshot } from "../ingest/options.ts";
 import type { JournalStatus } from "../journal/options.ts";
 import type { RouteLedger } from "../journal/port.ts";
 import type { QuarantineTotals } from "../journal/quarantine.ts";

@@ -13,9 +13,10 @@
  * Invariants (admission.test.ts states each as a property):
  * - bytes in flight never exceed `inFlightBytesMax`;
  * - bytes in flight and held together never exceed `inFlightBytesMax + heldBytesMax`. A call that comes back from the
- *   journal is held even when the waiting room is full: its bytes were counted already, and nobody new gets in;
+ *   journal is held even when the waiting room is full: its bytes were counted already, and nobody new gets in.
+ *   Patient callers (streams) are held beside that, and bound their bytes themselves;
  * - nobody overtakes: a call is admitted only when all that arrived before it have been, or have left;
- * - nobody waits for ever: each held call has an end, and room is asked for again even if nobody tells of it.
+ * - nobody waits for ever: each held call has an end (a patient one with its stream), and room is asked for again even if nobody tells of it.
  */
 import { type Clock, systemClock } from "../clock.ts";
 import { assert, CollectorError } from "../errors.ts";
@@ -52,6 +53,13 @@ export interface Caller {
   readonly cancelled: boolean;
   /** Calls `listener` when the client has left. */
   onCancelled(listener: () => void): void;
+  /**
+   * Waits as long as it takes, whatever else waits: for who can wait without harm, and whose bytes are bounded where they
+   * come from, as those of streams are. @default false
+   */
+  readonly isPatient?: boolean;
+  /** Its own trace, in the words of W3C Trace Context; undefined where it sent none. */
+  readonly traceparent?: string | undefined;
 }
 
 /** The client left while its call was held: nothing was written, and nobody is there to be told. */
@@ -63,6 +71,7 @@ interface Held {
   /** Position in the order of arrival. */
   readonly arrival: number;
   readonly bytes: number;
+  readonly isPatient: boolean;
   readonly admit: () => void;
   readonly refuse: (reason: Error) => void;
 }
@@ -78,6 +87,8 @@ export class Admission {
   #inFlightBytes = 0;
   #held: Held[] = [];
   #heldBytes = 0;
+  /** Of those that are held, what takes no place from others. */
+  #patient = { calls: 0, bytes: 0 };
   #heldTotal = 0;
   /** The journal said no although it seemed to have room: it is not asked again until it tells, or the next probe. */
   #roomDenied = false;
@@ -130,7 +141,10 @@ export class Admission {
       throw new CollectorError("request_too_large", `at most ${this.#limits.inFlightBytesMax} bytes can be in flight`);
     }
     const arrival = this.#arrivals++;
-    const holdEndsAtMs = this.#clock.monotonicMs() + holdMsFor(caller.deadlineAtMs, this.#clock.nowMs(), this.#limits);
+    const holdMs = caller.isPatient
+      ? Number.POSITIVE_INFINITY
+      : holdMsFor(caller.deadlineAtMs, this.#clock.nowMs(), this.#limits);
+    const holdEndsAtMs = this.#clock.monotonicMs() + holdMs;
     let isBack = false;
     for (;;) {
       if (this.#held.length === 0 && this.#fits(bytes)) this.#inFlightBytes += bytes;
@@ -161,22 +175,25 @@ export class Admission {
     const { arrival, bytes, holdMs, isBack } = call;
     if (this.draining) return Promise.reject(shuttingDown());
     if (caller.cancelled) return Promise.reject(new CallerGone("the client left before its call was held"));
+    const isPatient = caller.isPatient === true;
     const isFull =
-      this.#held.length >= this.#limits.heldCallsMax || this.#heldBytes + bytes > this.#limits.heldBytesMax;
-    if (holdMs <= 0 || (isFull && !isBack)) return Promise.reject(this.#refusal(bytes));
+      this.#held.length - this.#patient.calls >= this.#limits.heldCallsMax ||
+      this.#heldBytes - this.#patient.bytes + bytes > this.#limits.heldBytesMax;
+    if (holdMs <= 0 || (isFull && !isBack && !isPatient)) return Promise.reject(this.#refusal(bytes));
     return new Promise((resolve, reject) => {
       const settled = new AbortController();
       const leave = (): boolean => {
         const place = this.#held.indexOf(held);
         if (place < 0) return false;
         this.#held.splice(place, 1);
-        this.#heldBytes -= bytes;
+        this.#count(held, -1);
         settled.abort();
         return true;
       };
       const held: Held = {
         arrival,
         bytes,
+        isPatient,
         admit: () => {
           if (!leave()) return;
           this.#inFlightBytes += bytes;
@@ -192,7 +209,7 @@ export class Admission {
       this.#enqueue(held);
       if (!isBack) this.#heldTotal++;
       caller.onCancelled(() => held.refuse(new CallerGone("the client left while its call was held")));
-      void this.#clock.sleep(holdMs, settled.signal).then(() => held.refuse(this.#refusal(bytes)));
+      if (!isPatient) void this.#clock.sleep(holdMs, settled.signal).then(() => held.refuse(this.#refusal(bytes)));
       this.#admitHeld();
       void this.#probeWhileHeld();
     });
@@ -202,7 +219,14 @@ export class Admission {
   #enqueue(held: Held): void {
     const behind = this.#held.findLastIndex((other) => other.arrival < held.arrival);
     this.#held.splice(behind + 1, 0, held);
-    this.#heldBytes += held.bytes;
+    this.#count(held, 1);
+  }
+
+  #count({ bytes, isPatient }: Held, sign: 1 | -1): void {
+    this.#heldBytes += sign * bytes;
+    if (!isPatient) return;
+    this.#patient.calls += sign;
+    this.#patient.bytes += sign * bytes;
   }
 
   #admitHeld(): void {

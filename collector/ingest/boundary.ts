@@ -58,6 +58,8 @@ export function mendStatus(
   requestBytesMax: number,
   random: Random,
 ): PartialStatusObject {
+  // One of our own is as it should be.
+  if (sent.metadata?.get("standpipe-code")[0] !== undefined) return sent;
   if (sent.code === status.RESOURCE_EXHAUSTED) {
     const words = `${sent.details}; this collector takes up to ${requestBytesMax} bytes a request, unpacked: send smaller batches`;
     return { ...sent, details: words };

@@ -5,7 +5,8 @@ import protobuf from "protobufjs";
 import { CollectorError } from "../errors.ts";
 import type { Appender } from "../journal/port.ts";
 import type { ScanLimits } from "../otlp/scan.ts";
-import { createIngestServer, type IngestOptions, type IngestServer } from "./server.ts";
+import type { IngestOptions, IngestServer } from "./options.ts";
+import { createIngestServer } from "./server.ts";
 
 const PROTO_FOLDER = join(import.meta.dir, "../../proto");
 export const EXPORT_PATH = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
@@ -74,7 +75,11 @@ export class FakeAppender implements Appender {
 
 const root = new protobuf.Root();
 root.resolvePath = (_origin, target) => (target.startsWith("google/protobuf/") ? target : join(PROTO_FOLDER, target));
-root.loadSync(["opentelemetry/proto/collector/logs/v1/logs_service.proto", "google/rpc/status.proto"]);
+root.loadSync([
+  "opentelemetry/proto/collector/logs/v1/logs_service.proto",
+  "standpipe/ingest/v1/ingest.proto",
+  "google/rpc/status.proto",
+]);
 
 const LOGS_PACKAGE = "opentelemetry.proto.collector.logs.v1";
 
@@ -84,13 +89,18 @@ export function decode(type: string, bytes: Uint8Array): Record<string, unknown>
   return message.toObject(message.decode(bytes), { longs: Number, defaults: false });
 }
 
+/** The bytes of a message, as protobufjs writes it. */
+export function encode(type: string, message: Record<string, unknown>): Buffer {
+  const of = root.lookupType(type);
+  return Buffer.from(of.encode(of.fromObject(message)).finish());
+}
+
 /** An ExportLogsServiceRequest of `records` log records with bodies of `bodyBytes` each. */
 export function logsRequest(records: number, bodyBytes = 20): Buffer {
-  const type = root.lookupType(`${LOGS_PACKAGE}.ExportLogsServiceRequest`);
   const logRecords = Array.from({ length: records }, (_, index) => ({
     body: { stringValue: `${index} `.padEnd(bodyBytes, "x") },
   }));
-  return Buffer.from(type.encode(type.fromObject({ resourceLogs: [{ scopeLogs: [{ logRecords }] }] })).finish());
+  return encode(`${LOGS_PACKAGE}.ExportLogsServiceRequest`, { resourceLogs: [{ scopeLogs: [{ logRecords }] }] });
 }
 
 /** What came back from one call. */
@@ -178,7 +188,13 @@ export interface Running extends AsyncDisposable {
 
 export async function startIngest(options: Partial<IngestOptions> = {}): Promise<Running> {
   const appender = new FakeAppender();
-  const server = createIngestServer({ appender, address: "127.0.0.1:0", scanLimits: SCAN_LIMITS, ...options });
+  const server = createIngestServer({
+    appender,
+    collectorId: "here",
+    address: "127.0.0.1:0",
+    scanLimits: SCAN_LIMITS,
+    ...options,
+  });
   const port = await server.start();
   const client = new RawClient(port);
   return {

@@ -4,7 +4,7 @@
  * Two names, which answer two questions:
  * - "" : does this process get on with its work (admin/telemetry/watchdog.ts)? A full journal does not make it
  *   NOT_SERVING, so that a liveness probe never restarts a collector for what a restart would not mend.
- * - LogsService: would a write be taken now? Also NOT_SERVING while the journal has no room: what a readiness probe or a
+ * - LogsService and Ingest: would a write be taken now? Also NOT_SERVING while the journal has no room: what a readiness probe or a
  *   balancing client should ask.
  *
  * Watch looks once per `pollMs` while somebody watches: room can go without an event to tell of it.
@@ -21,7 +21,7 @@ import {
   _grpc_health_v1_HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../../proto/gen/grpc/health/v1/HealthCheckResponse.ts";
 import type { Clock } from "../clock.ts";
-import { LOGS_SERVICE } from "./protocol.ts";
+import { INGEST_SERVICE, LOGS_SERVICE } from "./protocol.ts";
 
 type Watcher = ServerWritableStream<HealthCheckRequest__Output, HealthCheckResponse>;
 
@@ -48,7 +48,7 @@ export function createHealth({ acceptsWrites, makesProgress, clock, pollMs }: He
 
   /** Undefined for a name that is not served. */
   const statusOf = (service: string): number | undefined => {
-    if (service !== "" && service !== LOGS_SERVICE) return undefined;
+    if (service !== "" && service !== LOGS_SERVICE && service !== INGEST_SERVICE) return undefined;
     const serving = !drained.signal.aborted && (service === "" ? makesProgress() : acceptsWrites());
     return serving ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
   };

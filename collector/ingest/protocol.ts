@@ -1,6 +1,6 @@
 /**
- * The services as .proto files state them, and LogsService once more on raw bytes: decoding requests into objects would
- * cost ten times what scanning them does, and the journal keeps the bytes anyway.
+ * The services as .proto files state them, and LogsService and Ingest once more on raw bytes: decoding requests into
+ * objects would cost ten times what scanning them does, and the journal keeps the bytes anyway.
  */
 import { join } from "node:path";
 import type { ServiceDefinition } from "@grpc/grpc-js";
@@ -8,6 +8,7 @@ import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { assert } from "../errors.ts";
 
 export const LOGS_SERVICE = "opentelemetry.proto.collector.logs.v1.LogsService";
+export const INGEST_SERVICE = "standpipe.ingest.v1.Ingest";
 export const HEALTH_SERVICE = "grpc.health.v1.Health";
 
 const PROTO_FOLDER = join(import.meta.dir, "../../proto");
@@ -17,26 +18,41 @@ export interface Protocol {
   readonly packages: PackageDefinition;
   /** LogsService whose handlers get and give serialised messages. */
   readonly logs: ServiceDefinition;
+  /** Ingest, likewise. */
+  readonly ingest: ServiceDefinition;
   readonly health: ServiceDefinition;
-  /** The path of Export, as HTTP/2 names it. */
+  /** The paths of Export and of Stream, as HTTP/2 names them. */
   readonly exportPath: string;
+  readonly streamPath: string;
 }
 
 export function loadProtocol(): Protocol {
   const packages = loadSync(
-    ["opentelemetry/proto/collector/logs/v1/logs_service.proto", "grpc/health/v1/health.proto"],
+    [
+      "opentelemetry/proto/collector/logs/v1/logs_service.proto",
+      "standpipe/ingest/v1/ingest.proto",
+      "grpc/health/v1/health.proto",
+    ],
     { includeDirs: [PROTO_FOLDER], longs: String, enums: Number, bytes: Buffer, oneofs: true },
   );
-  const logs = serviceOf(packages, LOGS_SERVICE);
-  const exportMethod = logs.Export;
-  assert(exportMethod !== undefined, "LogsService has Export");
-  const raw = { requestDeserialize: asItIs, requestSerialize: asItIs, responseDeserialize: asItIs };
+  const logs = onRawBytes(serviceOf(packages, LOGS_SERVICE));
+  const ingest = onRawBytes(serviceOf(packages, INGEST_SERVICE));
+  assert(logs.Export !== undefined && ingest.Stream !== undefined, "LogsService has Export, Ingest has Stream");
   return {
     packages,
-    logs: { Export: { ...exportMethod, ...raw, responseSerialize: asItIs } },
+    logs,
+    ingest,
     health: serviceOf(packages, HEALTH_SERVICE),
-    exportPath: exportMethod.path,
+    exportPath: logs.Export.path,
+    streamPath: ingest.Stream.path,
   };
+}
+
+function onRawBytes(service: ServiceDefinition): ServiceDefinition {
+  const raw = { requestDeserialize: asItIs, requestSerialize: asItIs, responseDeserialize: asItIs };
+  return Object.fromEntries(
+    Object.entries(service).map(([name, method]) => [name, { ...method, ...raw, responseSerialize: asItIs }]),
+  );
 }
 
 function asItIs(bytes: Buffer): Buffer {

@@ -186,6 +186,7 @@ test("a port that is taken is told by start", async () => {
   const { appender } = run;
   const second = createIngestServer({
     appender,
+    collectorId: "there",
     address: `127.0.0.1:${run.port}`,
     scanLimits: { recordsMax: 1, nestingMax: 1, recordBytesMax: 1 },
   });

@@ -1,150 +1,41 @@
 /**
- * The server that OTLP clients talk to: LogsService, health and reflection on one port.
+ * The server that clients talk to over gRPC: LogsService, Ingest, health and reflection on one port.
  *
- * A call's way in: reception.ts (is it its turn to be read?) -> export.ts (scan, admit, append, answer) -> boundary.ts
- * when it fails. Connections are closed after `connectionAgeMsMax`, give or take a tenth, with a GOAWAY and time to
+ * A call's way in: reception.ts (is it its turn to be read?) -> export.ts, take.ts (scan, admit, append, answer) ->
+ * boundary.ts when it fails. A stream's way in: streams.ts, stream.ts, and take.ts again. Connections are closed after `connectionAgeMsMax`, give or take a tenth, with a GOAWAY and time to
  * finish, so that clients come back through the balancer and find new replicas.
  */
-import {
-  Server,
-  ServerCredentials,
-  type ServerUnaryCall,
-  type ServiceDefinition,
-  type sendUnaryData,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
-import type { PackageDefinition } from "@grpc/proto-loader";
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
-import { type Clock, type Random, systemClock } from "../clock.ts";
-import { type AssertionError, assert, CollectorError, type ErrorCode } from "../errors.ts";
+import { systemClock } from "../clock.ts";
+import { type AssertionError, assert } from "../errors.ts";
 import { Authenticator } from "../identity/authenticator.ts";
-import {
-  CONNECTION_LIMITS_DEFAULT,
-  type ConnectionCounters,
-  ConnectionGuard,
-  type ConnectionLimits,
-} from "../identity/connection-guard.ts";
+import { CONNECTION_LIMITS_DEFAULT, ConnectionGuard } from "../identity/connection-guard.ts";
 import { createIdentityInterceptor } from "../identity/interceptor.ts";
-import type { Appender } from "../journal/port.ts";
-import { type Log, silentLog } from "../log.ts";
-import { noObserver, type Observer } from "../observer.ts";
-import type { ScanLimits } from "../otlp/scan.ts";
-import {
-  ADMISSION_LIMITS_DEFAULT,
-  Admission,
-  type AdmissionLimits,
-  type Caller,
-  CallerGone,
-  holdMsFor,
-  shuttingDown,
-} from "./admission.ts";
-import { answerFailure, toStatus } from "./boundary.ts";
-import { createCounters, type IngestCounters } from "./counters.ts";
-import { createExport, type Exported } from "./export.ts";
+import { silentLog } from "../log.ts";
+import { noObserver } from "../observer.ts";
+import { ADMISSION_LIMITS_DEFAULT, Admission, type Caller, CallerGone, holdMsFor, shuttingDown } from "./admission.ts";
+import { createCounters } from "./counters.ts";
+import { createExport } from "./export.ts";
+import { Failures } from "./failures.ts";
 import { createHealth } from "./health.ts";
 import { MessageMemory } from "./message-memory.ts";
-import { HEALTH_SERVICE, LOGS_SERVICE, loadProtocol } from "./protocol.ts";
+import type { IngestOptions, IngestServer } from "./options.ts";
+import { HEALTH_SERVICE, INGEST_SERVICE, LOGS_SERVICE, loadProtocol } from "./protocol.ts";
 import { createReception, ReceptionGate } from "./reception.ts";
 import { createSmallRequests } from "./small-requests.ts";
-
-/** A service that is offered on the same port, by another part of the collector. */
-export interface ServedService {
-  readonly name: string;
-  /** For server reflection. */
-  readonly packages: PackageDefinition;
-  readonly definition: ServiceDefinition;
-  readonly handlers: UntypedServiceImplementation;
-  /** Who may call it. @default whoever may send logs */
-  readonly authenticator?: Authenticator;
-  /** Larger requests are refused before they are read, and compressed ones as well. */
-  readonly requestBytesMax: number;
-}
-
-export interface IngestOptions {
-  readonly appender: Appender;
-  /** Where to listen, `host:port`; port 0 lets the system choose. */
-  readonly address: string;
-  readonly scanLimits: ScanLimits;
-  /** @default ADMISSION_LIMITS_DEFAULT */
-  readonly admissionLimits?: AdmissionLimits;
-  /** Bytes of one request, unpacked. @default 4 MiB, what gRPC clients expect */
-  readonly requestBytesMax?: number;
-  /** Bytes of large or compressed messages from their first byte to their answer; others wait unread. @default 32 MiB */
-  readonly receivingBytesMax?: number;
-  /** Bytes of compressed messages, unpacked, after which garbage is collected. @default 32 MiB */
-  readonly garbageBytesMax?: number;
-  /** How long a call may take to arrive while others wait to be read. @default 10 s */
-  readonly receiveMsMax?: number;
-  /** How old a connection gets. @default 5 minutes */
-  readonly connectionAgeMsMax?: number;
-  /** How long its open calls may take after that. @default 30 s, longer than the deadline of common SDKs */
-  readonly connectionAgeGraceMs?: number;
-  /** A connection that is silent this long is asked whether it is alive. @default 60 s */
-  readonly keepaliveMs?: number;
-  /** How long it may take to answer that. @default 20 s */
-  readonly keepaliveTimeoutMs?: number;
-  /** Open calls of one connection; what is beyond waits at the client. @default 256 */
-  readonly concurrentStreamsMax?: number;
-  /** How often a watcher of health is looked after. @default 1 s */
-  readonly healthPollMs?: number;
-  /** Offered beside LogsService and health. @default none */
-  readonly services?: readonly ServedService[];
-  /** Plaintext or TLS. @default plaintext */
-  readonly credentials?: ServerCredentials;
-  /** Who may send. @default everybody */
-  readonly authenticator?: Authenticator;
-  /** @default CONNECTION_LIMITS_DEFAULT */
-  readonly connectionLimits?: ConnectionLimits;
-  /** How long a connection may be without a call. @default 4 minutes */
-  readonly connectionIdleMsMax?: number;
-  readonly clock?: Clock;
-  readonly random?: Random;
-  readonly log?: Log;
-  /** Is told of every export. @default nobody */
-  readonly observer?: Observer;
-  /** Whether the process gets on with its work: health for "" says so. @default it does */
-  readonly makesProgress?: () => boolean;
-  /** Gets a broken invariant after its client was answered. @default throws it where nothing catches it */
-  readonly onBug?: (bug: AssertionError) => void;
-}
-
-/** The counters, and what is going on now. */
-export interface IngestSnapshot extends Readonly<IngestCounters> {
-  readonly inFlightBytes: number;
-  readonly heldCalls: number;
-  readonly heldBytes: number;
-  /** Calls that ever had to wait. */
-  readonly heldTotal: number;
-  /** Bytes that are set aside for messages on their way in. */
-  readonly receivingBytes: number;
-  /** Calls that wait to be read. */
-  readonly unreadCalls: number;
-  /** Connections that are open, and those that were not let in, by why. */
-  readonly connections: Readonly<ConnectionCounters> & { readonly open: number };
-}
-
-export interface IngestServer {
-  /** Listens. Resolves with the port; rejects with what the system said, for example EADDRINUSE. */
-  start(): Promise<number>;
-  /**
-   * Stops: health says NOT_SERVING, held calls are refused with `shutting_down`, no new connection is taken, open ones
-   * get a GOAWAY, and calls under way are finished. What is still open after `deadlineMs` is cut off.
-   */
-  drain(deadlineMs: number): Promise<void>;
-  snapshot(): IngestSnapshot;
-}
+import { STREAM_LIMITS_DEFAULT, Streams } from "./streams.ts";
+import { createTake } from "./take.ts";
 
 const MIB = 1024 * 1024;
 
 /** Memory of messages that is kept to be used again: those of some hundred calls of the usual size. */
 const MESSAGE_MEMORY_BYTES_MAX = 8 * MIB;
 
-/** Unforeseen failures are logged at most this often: one per request would fill the disk that the journal needs. */
-const UNFORESEEN_LOG_MS = 10_000;
-
 export function createIngestServer(options: IngestOptions): IngestServer {
   const {
     appender,
+    collectorId,
     address,
     scanLimits,
     admissionLimits = ADMISSION_LIMITS_DEFAULT,
@@ -158,6 +49,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     keepaliveTimeoutMs = 20_000,
     concurrentStreamsMax = 256,
     healthPollMs = 1_000,
+    streamLimits = STREAM_LIMITS_DEFAULT,
     services = [],
     credentials = ServerCredentials.createInsecure(),
     authenticator = new Authenticator(),
@@ -177,62 +69,45 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   const counters = createCounters();
   const admission = new Admission(appender, admissionLimits, clock);
   const receptionLimits = { requestBytesMax, receivingBytesMax, receiveMsMax, garbageBytesMax };
-  const gate = new ReceptionGate(receptionLimits, clock, () => Bun.gc(true));
+  const collectGarbage = (): void => Bun.gc(true);
+  const gate = new ReceptionGate(receptionLimits, clock, collectGarbage);
   const memory = new MessageMemory(MESSAGE_MEMORY_BYTES_MAX);
-  const health = createHealth({
-    acceptsWrites: () => admission.acceptsWrites(),
-    makesProgress,
+  const acceptsWrites = (): boolean => admission.acceptsWrites();
+  const health = createHealth({ acceptsWrites, makesProgress, clock, pollMs: healthPollMs });
+  const take = createTake({ appender, admission, limits: scanLimits, counters, observer, clock });
+  const failures = new Failures({ counters, log, clock, random, onBug });
+  const exportLogs = createExport(take, counters);
+  const streams = new Streams({
+    limits: streamLimits,
+    reception: receptionLimits,
+    take,
+    collectorId,
+    memory,
     clock,
-    pollMs: healthPollMs,
+    random,
+    collectGarbage,
+    connectionAgeGraceMs,
+    fail: (reason, client, end) => failures.answerStream(reason, client, end),
   });
-  const exportLogs = createExport({ appender, admission, limits: scanLimits, counters });
-  let lastLoggedAtMs = Number.NEGATIVE_INFINITY;
-
-  const logUnforeseen = (cause: unknown): void => {
-    const nowMs = clock.monotonicMs();
-    if (nowMs - lastLoggedAtMs < UNFORESEEN_LOG_MS) return;
-    lastLoggedAtMs = nowMs;
-    log.error({ err: cause, failures: counters.refused.internal }, "export failed in a way nobody foresaw");
-  };
 
   const handleExport = (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>): void => {
     counters.calls++;
-    const sinceMs = clock.monotonicMs();
-    const bytes = call.request.length;
-    const tell = ({ records, first }: Pick<Exported, "records" | "first">, refused?: ErrorCode): void => {
-      const [traceparent] = call.metadata.get("traceparent").map(String);
-      observer.exported({ ms: clock.monotonicMs() - sinceMs, records, bytes, first, refused, traceparent });
-    };
     // Written, or refused: nobody looks at the request again.
     const exported = exportLogs(call.request, callerOf(call)).finally(() => memory.giveBack(call.request));
     exported.then(
-      (result) => {
+      (response) => {
         if (call.cancelled) counters.goneWhileWritten++;
-        answer(null, result.response);
-        tell(result);
+        answer(null, response);
       },
       (reason: unknown) => {
-        if (reason instanceof CallerGone) {
-          counters.goneWhileHeld++;
-          return;
-        }
-        answerFailure(
-          reason,
-          random,
-          (failure, error) => {
-            counters.refused[error.code]++;
-            tell({ records: 0, first: undefined }, error.code);
-            if (error.code === "internal") logUnforeseen(reason);
-            answer(failure);
-          },
-          onBug,
-        );
+        if (reason instanceof CallerGone) counters.goneWhileHeld++;
+        else failures.answer(reason, (failure) => answer(failure));
       },
     );
   };
 
   const holdMs = (deadlineAtMs: number): number => holdMsFor(deadlineAtMs, clock.nowMs(), admissionLimits);
-  const { exportPath } = protocol;
+  const { exportPath, streamPath } = protocol;
   const reception = createReception({
     exportPath,
     limits: receptionLimits,
@@ -258,15 +133,10 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   ]);
   const identify = createIdentityInterceptor({
     authenticatorOf: (path) => (authenticators.has(path) ? authenticators.get(path) : authenticator),
-    toStatus: (reason) => {
-      const error = CollectorError.from(reason);
-      counters.refused[error.code]++;
-      if (error.code === "internal") logUnforeseen(reason);
-      return toStatus(error, random);
-    },
+    toStatus: (reason) => failures.toStatus(reason),
   });
   const server = new Server({
-    interceptors: [createSmallRequests(smallRequests, reception), identify],
+    interceptors: [streams.intercept(streamPath, createSmallRequests(smallRequests, reception)), identify],
     "grpc.max_receive_message_length": requestBytesMax,
     "grpc.max_connection_age_ms": connectionAgeMsMax,
     "grpc.max_connection_age_grace_ms": connectionAgeGraceMs,
@@ -278,10 +148,11 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     "grpc.enable_channelz": 1,
   });
   server.addService(protocol.logs, { Export: handleExport });
+  server.addService(protocol.ingest, { Stream: streams.handle });
   server.addService(protocol.health, health.handlers);
   for (const { definition, handlers } of services) server.addService(definition, handlers);
   const packages = Object.assign({}, protocol.packages, ...services.map((service) => service.packages));
-  const names = [LOGS_SERVICE, HEALTH_SERVICE, ...services.map(({ name }) => name)];
+  const names = [LOGS_SERVICE, INGEST_SERVICE, HEALTH_SERVICE, ...services.map(({ name }) => name)];
   new ReflectionService(packages, { services: names }).addToServer(server);
 
   return {
@@ -298,6 +169,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
       }),
     drain: async (deadlineMs) => {
       health.drain();
+      streams.drain();
       admission.drain();
       gate.drain(shuttingDown());
       const finished = new AbortController();
@@ -321,6 +193,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
       heldTotal: admission.heldTotal,
       receivingBytes: gate.bytes,
       unreadCalls: gate.waiting,
+      streams: streams.snapshot(),
       connections: { ...guard.counters, open: guard.open },
     }),
   };
@@ -330,6 +203,9 @@ export function createIngestServer(options: IngestOptions): IngestServer {
 function callerOf(call: ServerUnaryCall<Buffer, Buffer>): Caller {
   return {
     deadlineAtMs: Number(call.getDeadline()),
+    get traceparent() {
+      return call.metadata.get("traceparent").map(String)[0];
+    },
     get cancelled() {
       return call.cancelled;
     },
