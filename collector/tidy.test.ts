@@ -27,6 +27,7 @@ const ROWS: Record<string, readonly string[]> = {
   "deploy/kubernetes": ["*"],
   "deploy/local": ["*", "demo"],
   "clients/sdk": ["*", "wire", "send", "keep", "options.ts", "client.ts", "shapes", "index.ts", "examples"],
+  "clients/verify": ["*"],
 };
 
 /** Trees that stand apart: a client must not know the collector, nor the local Firehose either of them. */
@@ -36,6 +37,8 @@ const FOREIGN_ALLOWED: Record<string, readonly string[]> = {
   "deploy/kubernetes": [],
   "deploy/local": [],
   "clients/sdk": [],
+  // It reads the journal of a stopped collector.
+  "clients/verify": ["collector"],
 };
 
 /** The demo and whole-system tests and benches put all trees together. */

@@ -1,0 +1,87 @@
+/** What a run found, in words or as JSON, and whether it proves that nothing is missing. Pure. */
+import type { Judgement } from "./judgement.ts";
+import type { Range } from "./ordinal-set.ts";
+import type { Findings } from "./verify.ts";
+
+/** 0: all that was delivered is there. 1: something is missing, unreadable, or was not looked at. 2: it proves nothing. */
+export function exitCodeOf({ judgements, unreadable, isPartial, lines, linesWithoutId }: Findings): 0 | 1 | 2 {
+  if (lines > 0 && linesWithoutId === lines) return 2;
+  return isPartial || unreadable.count > 0 || judgements.some(({ lost }) => lost > 0n) ? 1 : 0;
+}
+
+export function toText(findings: Findings): string {
+  const { objects, lines, linesWithoutId, foreign, unreadable, judgements, isPartial } = findings;
+  const out = [
+    `${count(objects, "object")}, ${count(lines, "line")} read${isPartial ? " before it was stopped: not all" : ""}`,
+  ];
+  if (lines > 0 && linesWithoutId === lines) {
+    out.push(
+      "",
+      "No line has a record id, so nothing can be proved: set `recordId: true` in the route (shape body can't hold one).",
+    );
+    return `${out.join("\n")}\n`;
+  }
+  for (const judgement of judgements) out.push("", ...describe(judgement));
+  const others = Object.entries(foreign.collectors).map(([collectorId, each]) => `${collectorId} (${each})`);
+  out.push("");
+  if (foreign.lines > 0)
+    out.push(`foreign: ${count(foreign.lines, "line")} of collectors without a ledger here: ${others.join(", ")}`);
+  if (linesWithoutId > 0) out.push(`without a record id: ${count(linesWithoutId, "line")}`);
+  if (unreadable.count > 0) {
+    out.push(`unreadable: ${count(unreadable.count, "object")}; what was read of them counts`);
+    for (const { name, reason } of unreadable.objects.slice(0, 10)) out.push(`  ${name}: ${reason}`);
+  }
+  out.push(verdict(findings));
+  return `${out.join("\n")}\n`;
+}
+
+function verdict(findings: Findings): string {
+  const lost = findings.judgements.reduce((sum, judgement) => sum + judgement.lost, 0n);
+  if (lost > 0n) return `MISSING: ${count(lost, "log record")} that the ledger has as delivered did not arrive.`;
+  if (findings.isPartial) return "STOPPED before everything was read: run it again, with the same --state to go on.";
+  if (findings.unreadable.count > 0) return "Nothing else is missing, but some objects are unreadable.";
+  return "COMPLETE: all that the ledger has as delivered has arrived.";
+}
+
+function describe(judgement: Judgement): string[] {
+  const { ledger, arrived, missing, explained, lost, doubled, waiting, beyond, incomplete } = judgement;
+  const out = [
+    `collector ${ledger.collectorId}, route ${ledger.route}: ordinals ${ledger.start} to ${ledger.head}, finished below ${ledger.cursor}`,
+    `  arrived   ${arrived}`,
+    `  missing   ${missing} below the cursor; ${explained} of them filtered or quarantined by the ledger, ${lost} lost`,
+    ...describeRanges(judgement.missingRanges, missing),
+    `  doubled   ${doubled}`,
+    ...describeRanges(judgement.doubledRanges, doubled),
+    `  waiting   ${waiting} above the cursor`,
+  ];
+  if (ledger.replayed > 0n)
+    out.push(
+      `  replayed  ${ledger.replayed}: filtered or quarantined ones among them are counted twice, so as many may be lost unseen`,
+    );
+  if (incomplete > 0) out.push(`  in parts  ${incomplete} of which some parts did not arrive`);
+  if (beyond > 0n)
+    out.push(
+      `  beyond    ${count(beyond, "line")} with an ordinal that this ledger has not given out: is it older than the objects?`,
+    );
+  return out;
+}
+
+function describeRanges(ranges: readonly Range[], all: bigint): string[] {
+  if (ranges.length === 0) return [];
+  const shown = ranges.reduce((sum, { first, end }) => sum + (end - first), 0n);
+  const words = ranges.map(({ first, end }) => (end - first === 1n ? `${first}` : `${first}-${end - 1n}`));
+  return [`            ${words.join(", ")}${shown < all ? ` and ${all - shown} more` : ""}`];
+}
+
+function count(number: number | bigint, what: string): string {
+  return `${number.toLocaleString("en-US")} ${what}${Number(number) === 1 ? "" : "s"}`;
+}
+
+export function toJson(findings: Findings): string {
+  const text = JSON.stringify(
+    findings,
+    (_, value: unknown) => (typeof value === "bigint" ? `\u0000${value}` : value),
+    2,
+  );
+  return `${text.replace(/"\\u0000(-?\d+)"/g, "$1")}\n`;
+}
