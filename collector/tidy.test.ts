@@ -23,6 +23,7 @@ const ROWS: Record<string, readonly string[]> = {
     "testing",
     "bench",
   ],
+  "deploy/aws": ["*"],
   "deploy/docker": ["*"],
   "deploy/kubernetes": ["*"],
   "deploy/local": ["*", "demo"],
@@ -33,6 +34,7 @@ const ROWS: Record<string, readonly string[]> = {
 /** Trees that stand apart: a client must not know the collector, nor the local Firehose either of them. */
 const FOREIGN_ALLOWED: Record<string, readonly string[]> = {
   collector: [],
+  "deploy/aws": [],
   "deploy/docker": [],
   "deploy/kubernetes": [],
   "deploy/local": [],

@@ -5,6 +5,7 @@
  * question say so by name (tools.ts). A folder or file as argument narrows the tests: `bun run test collector/journal`.
  */
 import { join } from "node:path";
+import { installCfnLint } from "./cfn-lint.ts";
 import { installKubernetesTools } from "./kubernetes-tools.ts";
 import { hasTool, TOOLS, type Tool } from "./tools.ts";
 
@@ -30,13 +31,16 @@ function installMissingTools(): void {
     const installed = apt("install", "-y", "-qq", "--no-install-recommends", ...packages);
     if (installed.exitCode !== 0) process.stdout.write(`apt-get failed: ${installed.stderr.toString().trim()}\n`);
   }
-  if (missing.includes("helm") || missing.includes("kubectl")) {
-    process.stdout.write("installing helm and kubectl\n");
-    try {
-      installKubernetesTools();
-    } catch (reason) {
-      process.stdout.write(`${(reason as Error).message}\n`);
-    }
+  if (missing.includes("helm") || missing.includes("kubectl")) install("helm and kubectl", installKubernetesTools);
+  if (missing.includes("cfn-lint")) install("cfn-lint", installCfnLint);
+}
+
+function install(name: string, installer: () => void): void {
+  process.stdout.write(`installing ${name}\n`);
+  try {
+    installer();
+  } catch (reason) {
+    process.stdout.write(`${(reason as Error).message}\n`);
   }
 }
 

