@@ -57,16 +57,24 @@ export class VirtualClock implements Clock {
     const endMs = this.#timeMs + ms;
     await settle();
     for (;;) {
-      const next = this.#sleepers
-        .filter((sleeper) => sleeper.dueMs <= endMs)
-        .sort((a, b) => a.dueMs - b.dueMs || a.order - b.order)[0];
-      if (next === undefined) break;
-      this.#sleepers = this.#sleepers.filter((other) => other !== next);
+      const next = this.#next();
+      if (next === undefined || next.dueMs > endMs) break;
+      this.#sleepers.splice(this.#sleepers.indexOf(next), 1);
       this.#timeMs = Math.max(this.#timeMs, next.dueMs);
       next.wake();
       await settle();
     }
     this.#timeMs = endMs;
+  }
+
+  /** Who is due first; of those due together, who asked first. */
+  #next(): Sleeper | undefined {
+    let first: Sleeper | undefined;
+    for (const sleeper of this.#sleepers) {
+      const isSooner = first === undefined || sleeper.dueMs < first.dueMs;
+      if (isSooner || (sleeper.dueMs === first?.dueMs && sleeper.order < first.order)) first = sleeper;
+    }
+    return first;
   }
 }
 

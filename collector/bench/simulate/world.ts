@@ -128,13 +128,16 @@ export async function play(scenario: Scenario): Promise<Run> {
 
   const others = (member: Member): Member[] => members.filter((other) => other !== member && other.isAlive);
   const exchange = async (member: Member): Promise<void> => {
+    let isNew = true;
     while (member.isAlive) {
       await clock.sleep(EXCHANGE_LATENCY_MS);
       for (const other of others(member)) {
         other.replica.hear(member.replica.claim);
         member.replica.hear(other.replica.claim);
-        other.replica.divide(others(other).length);
+        // As peers.ts: who comes changes everybody's part at once, and what one wants waits for the others' own rounds.
+        if (isNew) other.replica.divide(others(other).length);
       }
+      isNew = false;
       member.replica.divide(others(member).length);
       await clock.sleep(EXCHANGE_MS * (0.9 + 0.2 * random()));
     }

@@ -206,6 +206,31 @@ test("replicas that see the same stream come to the same level", () => {
   expect(first / second).toBeCloseTo(1);
 });
 
+test("it follows others that were refused at once, and by halves others that probe", () => {
+  const controller = controllerOf({ share: 0.5, replicas: 2 });
+  controller.setShare(divisionOf(0.5, 2, { streamBytesPerSecond: 600_000 }));
+  expect(controller.quota.bytesPerSecond).toBeCloseTo(300_000);
+  controller.setShare(divisionOf(0.5, 2, { streamBytesPerSecond: 800_000 }));
+  expect(controller.quota.bytesPerSecond).toBeCloseTo(350_000);
+});
+
+test("while a large refusal is not paid for, it follows others no further than to what the stream took", () => {
+  for (const [throttledBytes, isFollowing] of [
+    [5_000, true],
+    [80_000, false],
+  ] as const) {
+    const controller = controllerOf({ share: 0.5, replicas: 2 });
+    rateAfter(controller, 3, { acceptedBytes: 300_000 });
+    const refused = { durationMs: 500, acceptedBytes: 200_000, throttledBytes };
+    controller.observe(fullSecond(controller, refused));
+    controller.observe(fullSecond(controller, { durationMs: 200 }));
+    for (let round = 0; round < 10; round++) {
+      controller.setShare(divisionOf(0.5, 2, { streamBytesPerSecond: 950_000 }));
+    }
+    expect(controller.quota.bytesPerSecond > 400_000).toBe(isFollowing);
+  }
+});
+
 test("a replica that its own logs limit tells nothing of the stream", () => {
   const controller = controllerOf();
   controller.observe(fullSecond(controller, { isPacerLimited: false }));

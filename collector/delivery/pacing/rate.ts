@@ -14,7 +14,7 @@
  * | something was throttled | falls to what the stream took since it last throttled, a half at most; where it did not probe, to 0.7 of what it was at most |
  * | the same, in the pause after a cut | falls by the failed fraction of the bytes, 5 % at least, a half at most |
  * | nothing, and the pacer limited, below what the stream took | goes back to that within seconds, less HOLD |
- * | the same, at it or beyond it | probes: by a fiftieth per second at first, then faster for as long as nothing is throttled |
+ * | the same, at it or beyond it | probes: by 6 % per second at first, then faster for as long as nothing is throttled |
  * | nothing, and something else limited | stays |
  *
  * What the stream took: its token bucket was empty at one throttling, and is at the next, so what it accepted in between
@@ -23,6 +23,10 @@
  * What probing costs is bounded: each refusal is paid for from an allowance that is a set fraction of the replica's part,
  * and while that is overdrawn nothing probes. So large records are risked more seldom than small ones. Steps are in parts
  * of this replica's share: those of a whole fleet add up to those of a single one.
+ *
+ * A fleet probes and backs off as one, or each of its replicas would pay for the same news. Whoever is refused brings the
+ * others' mean down, and they follow at once; up they follow by halves. A replica whose own refusals are dear (its part is
+ * a few records per second) does not follow others that probe until it has paid for the last one.
  *
  * Growth mode: a Direct PUT stream raises its limits only while it throttles. So while the backlog is older than its
  * objective, the level may go beyond the ceiling; the allowance still bounds what is throttled. Otherwise HEADROOM is the
@@ -79,7 +83,7 @@ export interface RateStatus {
 /** Never quite the quota: clocks differ, and so do opinions of where a second begins. */
 const HEADROOM = 0.99;
 
-/** How far each exchange brings the level towards the others' mean. */
+/** How far each exchange brings the level up to the others' mean. Down to it, it goes at once. */
 const AGREEMENT = 0.5;
 
 /** What the stream took, less a little: where the level stays until the allowance lets it probe. */
@@ -96,7 +100,7 @@ const RECOVERY_MS = 1_500;
 const CLOSE = 0.02;
 
 /** Beyond what is known: per second, of the level. */
-const PROBE_STEP = 1 / 50;
+const PROBE_STEP = 0.06;
 /** A probe that is not throttled for this long is twice as fast then, and so on up to the most. */
 const PROBE_DOUBLING_MS = 600;
 const PROBE_STEP_MAX = 0.4;
@@ -122,6 +126,8 @@ const EARNED_PART = 1.5;
 /** The allowance is at most what is earned in this time, and overdrawn by so many seconds of the rate at most. */
 const ALLOWANCE_EARNED_MS_MAX = 5_000;
 const OVERDRAWN_MAX = 0.25;
+/** An allowance overdrawn by more seconds of the rate keeps the level from following others that probe. */
+const DEBT_LARGE = 0.1;
 /** A refusal of more seconds of the rate than this weighs more: what is sent again is as large, and refused more easily. */
 const REFUSAL_LARGE = 0.07;
 
@@ -194,9 +200,17 @@ export class RateController {
     if (streamBytesPerSecond !== undefined) {
       const others = streamBytesPerSecond / this.#believed;
       if (this.#isPausing) this.#resume += (others - this.#resume) * AGREEMENT;
-      else this.#level += (others - this.#level) * AGREEMENT;
+      else this.#level = this.#agree(others);
     }
     this.#level = Math.min(this.#level, this.#levelMax());
+  }
+
+  /** The level on the way to the others' mean. */
+  #agree(others: number): number {
+    // Who was refused has seen what the rest are about to see: each that learns it the hard way costs a refusal more.
+    if (others <= this.#level) return others;
+    const most = this.#allowance < -DEBT_LARGE ? this.#known * HOLD : Number.POSITIVE_INFINITY;
+    return Math.max(this.#level, Math.min(most, this.#level + (others - this.#level) * AGREEMENT));
   }
 
   /** To be called once per epoch, and at once when something was throttled that was sent since the last cut. */
