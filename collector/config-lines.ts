@@ -48,6 +48,7 @@ const ownFields = z.strictObject({
   fields: z.array(field, "must be a list of fields"),
   timeKey: text.optional(),
   timeFormat: text.optional(),
+  timeZone: text.optional(),
   escapeUnicode: yesOrNo.default(false),
   doublesWithPoint: yesOrNo.default(false),
 });

@@ -170,6 +170,8 @@ test("what is wrong with fields is told", () => {
   expect(problemOf({ fields: ["body", "body"] })).toContain('two fields are called "body"');
   expect(problemOf({ fields: ["body"], timeKey: "body" })).toContain('two fields are called "body"');
   expect(problemOf({ fields: ["body"], timeFormat: "%s" })).toContain("timeFormat needs a timeKey");
+  expect(problemOf({ fields: ["body"], timeZone: "UTC" })).toContain("timeZone needs a timeKey");
+  expect(problemOf({ fields: ["body"], timeKey: "time", timeZone: "Tokyo" })).toContain('"Tokyo" is no time zone');
   expect(problemOf({ fields: ["recordId"] })).toContain("needs recordId: true");
   expect(problemOf({ fields: [{ from: "body", format: "%s" }] })).toContain("only timestamp and observedTimestamp");
   expect(problemOf({ fields: [{ name: "x", from: "attributes.*" }] })).toContain("takes no name");

@@ -16,7 +16,7 @@ import { createFragment, type Fragment, JsonWriter } from "./json-writer.ts";
 import { type LineShape, type RecordId, type Render, renderWhole, roomFor } from "./line-shape.ts";
 import { renderKeyValue, renderMember } from "./render.ts";
 import { MESSAGES, type Place, placeOf, Slots, TAGS } from "./slots.ts";
-import { RFC_3339, TimeFormat } from "./time-format.ts";
+import { TimeFormat } from "./time-format.ts";
 import { KNOWN_IN_LIST, lowBits, payloadEnd, payloadStart, type Span, skipField, skipVarint } from "./wire.ts";
 
 /** What JSON can say. */
@@ -42,6 +42,8 @@ export interface FieldsOptions {
   readonly timeKey?: string | undefined;
   /** How it is written; RFC 3339 with nanoseconds unless told. */
   readonly timeFormat?: string | undefined;
+  /** In which times are written, by whatever format: see time-zone.ts. UTC unless told. */
+  readonly timeZone?: string | undefined;
   /** Whether characters beyond ASCII, and DEL, are written as \uXXXX, as Fluent Bit does. */
   readonly escapeUnicode?: boolean | undefined;
   /** Whether a double that is a whole number is written as 3.0, as fluentd and Fluent Bit do. */
@@ -281,11 +283,15 @@ function compileParts(options: FieldsOptions, hasRecordId: boolean, slots: Reado
   const asksForId = fields.some((each) => typeof each !== "string" && "from" in each && each.from === "recordId");
   if (hasRecordId && !asksForId && !fields.includes("recordId")) fields.unshift("recordId");
   const names = new Set<string>();
-  return fields.map((each) => compilePart(each, hasRecordId, slots, names));
+  const parts = fields.map((each) => compilePart(each, options, hasRecordId, slots, names));
+  const hasTime = parts.some((part) => part.kind === "pick" && part.pick.format !== undefined);
+  if (options.timeZone !== undefined && !hasTime) invalid("timeZone needs a timeKey, or a field that is a time");
+  return parts;
 }
 
 function compilePart(
   options: FieldOptions,
+  { timeZone }: FieldsOptions,
   hasRecordId: boolean,
   slots: Readonly<Record<Place, Slots>>,
   names: Set<string>,
@@ -315,7 +321,7 @@ function compilePart(
     name: createFragment(`,${JSON.stringify(name)}:`),
     slot: root === "recordId" || isAttributes ? -1 : slots[place].slotOf(field),
     keys: path.slice(TAGS[root] === undefined ? 1 : 0).map((key) => Buffer.from(key)),
-    format: isTime ? new TimeFormat(format ?? RFC_3339) : undefined,
+    format: isTime ? new TimeFormat(format, timeZone) : undefined,
     from: 0,
     to: 0,
   };

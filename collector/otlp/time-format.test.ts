@@ -71,3 +71,76 @@ test("what is no time is told with what there is", () => {
   expect(() => new TimeFormat("%Y%")).toThrow("ends in the middle of a letter");
   expect(() => new TimeFormat("")).toThrow("can't be empty");
 });
+
+const ZONES = [
+  "Asia/Tokyo",
+  "America/New_York",
+  "Europe/Berlin",
+  "Asia/Kolkata",
+  "America/St_Johns",
+  "Australia/Lord_Howe",
+];
+
+test("in whatever zone, dates and offsets are those of Intl", () => {
+  const zones = ZONES.map((zone) => {
+    const options = { timeZone: zone, dateStyle: "short", timeStyle: "medium", hourCycle: "h23" } as const;
+    // Swedish writes its dates as ISO 8601 does.
+    const local = new Intl.DateTimeFormat("sv-SE", options);
+    const offset = new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "longOffset" });
+    const expected = (time: Date): string => {
+      const parts = offset.formatToParts(time);
+      return `"${local.format(time)} ${parts.find(({ type }) => type === "timeZoneName")?.value}"`;
+    };
+    return { format: new TimeFormat("%Y-%m-%d %H:%M:%S GMT%:z", zone), expected };
+  });
+  const seconds = fc.integer({ min: 0, max: Date.UTC(2099, 0) / 1000 });
+  fc.assert(
+    fc.property(fc.constantFrom(...zones), seconds, ({ format, expected }, second) => {
+      expect(written(format, second, 0)).toBe(expected(new Date(second * 1000)));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("summer time begins and ends within consecutive seconds", () => {
+  const format = new TimeFormat("%H:%M:%S %z %Z", "Europe/Berlin");
+  const spring = Date.UTC(2025, 2, 30, 1) / 1000;
+  const autumn = Date.UTC(2025, 9, 26, 1) / 1000;
+  const seen = [spring - 1, spring, autumn - 1, autumn].map((second) => written(format, second, 0));
+  expect(seen).toEqual([
+    '"01:59:59 +0100 CET"',
+    '"03:00:00 +0200 CEST"',
+    '"02:59:59 +0200 CEST"',
+    '"02:00:00 +0100 CET"',
+  ]);
+});
+
+test.each([
+  ["+09:00", "2025-11-22T17:26:40.012345678+09:00"],
+  ["-0330", "2025-11-22T04:56:40.012345678-03:30"],
+  ["Asia/Tokyo", "2025-11-22T17:26:40.012345678+09:00"],
+  ["UTC", "2025-11-22T08:26:40.012345678Z"],
+])("RFC 3339 in %p is %p", (zone, expected) => {
+  expect(written(new TimeFormat(undefined, zone), SECONDS, 12_345_678)).toBe(`"${expected}"`);
+});
+
+test("the date, the day of the week and that of the year are the zone's, and seconds since 1970 are nobody's", () => {
+  const newYear = Date.UTC(2025, 11, 31, 15, 0, 1) / 1000;
+  expect(written(new TimeFormat("%F %a %j %s", "Asia/Tokyo"), newYear, 0)).toBe(`"2026-01-01 Thu 001 ${newYear}"`);
+  expect(written(new TimeFormat("unixtime", "Asia/Tokyo"), newYear, 0)).toBe(String(newYear));
+});
+
+test("%Z is the name in use, and refused where there is none", () => {
+  const names = { "Asia/Tokyo": "JST", "America/New_York": "EST", "Asia/Kolkata": "IST", "Australia/Sydney": "AEDT" };
+  for (const [zone, name] of Object.entries(names))
+    expect(written(new TimeFormat("%Z", zone), SECONDS, 0)).toBe(`"${name}"`);
+  for (const zone of ["+09:00", "Asia/Singapore"]) {
+    expect(() => new TimeFormat("%T %Z", zone)).toThrow(`the time zone ${zone} has no short name for %Z: write %z`);
+  }
+});
+
+test("what is no zone is told with what there is", () => {
+  for (const zone of ["Asia/Tokio", "+25:00", "+09:60", "JST+9", ""]) {
+    expect(() => new TimeFormat("%T", zone)).toThrow(`${JSON.stringify(zone)} is no time zone: UTC, an offset such as`);
+  }
+});

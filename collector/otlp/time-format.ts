@@ -1,17 +1,28 @@
 /**
  * Times as the shape `fields` writes them: by strftime's letters, as Ruby (fluentd) and C (Fluent Bit) have them, or as
- * numbers by the names that fluentd gives those. Always UTC.
+ * numbers by the names that fluentd gives those. In UTC, or in a zone that is named (time-zone.ts).
  *
  * One letter is not the same in both: %L is milliseconds here and in Ruby, and nanoseconds in Fluent Bit, for which write
  * %9N.
  */
 import { CollectorError } from "../errors.ts";
+import { describeOffset, TimeZone } from "./time-zone.ts";
 
-/** How times are written where nothing is said. */
-export const RFC_3339 = "%Y-%m-%dT%H:%M:%S.%9NZ";
+/** How times are written where nothing is said: RFC 3339. */
+const FORMAT_IN_UTC = "%Y-%m-%dT%H:%M:%S.%9NZ";
+const FORMAT_ELSEWHERE = "%Y-%m-%dT%H:%M:%S.%9N%:z";
+
+/** A second, in a zone. */
+interface Moment {
+  /** Its UTC getters give local time. */
+  readonly local: Date;
+  /** Since 1970. */
+  readonly seconds: number;
+  readonly zone: TimeZone;
+}
 
 /** A piece of a format: text, a letter, or digits of the fraction of a second. */
-type Piece = string | ((time: Date) => string) | { readonly digits: number };
+type Piece = string | ((moment: Moment) => string) | { readonly digits: number };
 
 /** Whole numbers, by how many digits of the fraction they have. */
 const NUMBERS: Readonly<Record<string, number>> = {
@@ -28,6 +39,7 @@ const encoder = new TextEncoder();
 /** Writes times as JSON, each given as whole seconds since 1970 and the nanoseconds beyond: `prepare`, then `write`. */
 export class TimeFormat {
   readonly #pieces: readonly Piece[];
+  readonly #zone: TimeZone;
   /** A number with a point, by fluentd's name `float`: as a double has it. */
   readonly #isFloat: boolean;
   /** Digits of the fraction of a whole number; undefined for what is none. */
@@ -38,13 +50,19 @@ export class TimeFormat {
   #second = Number.NaN;
   #nanos = 0;
 
-  /** Throws CollectorError `config_invalid` for a format that holds what is no time. */
-  constructor(format: string) {
-    this.#isFloat = format === "float";
-    this.#numberDigits = NUMBERS[format];
+  /** RFC 3339 and UTC unless told. Throws CollectorError `config_invalid` for what is no format, or no zone. */
+  constructor(format?: string, zone = "UTC") {
+    this.#zone = new TimeZone(zone);
+    const text = format ?? (this.#zone.isUtc ? FORMAT_IN_UTC : FORMAT_ELSEWHERE);
+    this.#isFloat = text === "float";
+    this.#numberDigits = NUMBERS[text];
     if (this.#isFloat) this.#pieces = [];
-    else if (this.#numberDigits === undefined) this.#pieces = ['"', ...parse(format), '"'];
-    else this.#pieces = [(time) => String(time.getTime() / 1000), { digits: this.#numberDigits }];
+    else if (this.#numberDigits === undefined) this.#pieces = ['"', ...parse(text), '"'];
+    else this.#pieces = [({ seconds }) => String(seconds), { digits: this.#numberDigits }];
+    if (this.#pieces.includes(zoneName) && !this.#zone.hasName) {
+      const instead = "write %z, or the letters themselves";
+      throw new CollectorError("config_invalid", `the time zone ${zone} has no short name for %Z: ${instead}\n${text}`);
+    }
   }
 
   /** Takes a time, and says how many bytes it will be. */
@@ -60,7 +78,7 @@ export class TimeFormat {
       this.#second = 0;
     } else if (seconds !== this.#second) {
       this.#second = seconds;
-      this.#enter(new Date(seconds * 1000));
+      this.#enter(seconds);
     }
     return this.#template.length;
   }
@@ -79,14 +97,16 @@ export class TimeFormat {
     return at + template.length;
   }
 
-  #enter(time: Date): void {
+  #enter(seconds: number): void {
+    const zone = this.#zone;
+    const moment = { seconds, zone, local: new Date((seconds + zone.offsetSeconds(seconds)) * 1000) };
     this.#fractions = [];
     const parts: Uint8Array[] = [];
     let at = 0;
     for (const piece of this.#pieces) {
       const isFraction = typeof piece === "object";
       if (isFraction) this.#fractions.push({ at, digits: piece.digits });
-      const text = isFraction ? "0".repeat(piece.digits) : typeof piece === "string" ? piece : piece(time);
+      const text = isFraction ? "0".repeat(piece.digits) : typeof piece === "string" ? piece : piece(moment);
       const part = encoder.encode(text);
       parts.push(part);
       at += part.length;
@@ -113,30 +133,30 @@ const MONTHS = [
 const DAY_MS = 86_400_000;
 
 /** What each letter becomes, but for fractions of a second. */
-const LETTERS: Readonly<Record<string, (time: Date) => string>> = {
-  Y: (time) => padded(time.getUTCFullYear(), 4),
-  y: (time) => padded(time.getUTCFullYear() % 100, 2),
-  C: (time) => padded(Math.floor(time.getUTCFullYear() / 100), 2),
-  m: (time) => padded(time.getUTCMonth() + 1, 2),
-  b: (time) => (MONTHS[time.getUTCMonth()] ?? "").slice(0, 3),
-  B: (time) => MONTHS[time.getUTCMonth()] ?? "",
-  d: (time) => padded(time.getUTCDate(), 2),
-  e: (time) => String(time.getUTCDate()).padStart(2, " "),
-  j: (time) =>
-    padded((Math.floor(time.getTime() / DAY_MS) * DAY_MS - Date.UTC(time.getUTCFullYear(), 0, 1)) / DAY_MS + 1, 3),
-  a: (time) => (DAYS[time.getUTCDay()] ?? "").slice(0, 3),
-  A: (time) => DAYS[time.getUTCDay()] ?? "",
-  u: (time) => String(time.getUTCDay() || 7),
-  w: (time) => String(time.getUTCDay()),
-  H: (time) => padded(time.getUTCHours(), 2),
-  I: (time) => padded(time.getUTCHours() % 12 || 12, 2),
-  p: (time) => (time.getUTCHours() < 12 ? "AM" : "PM"),
-  M: (time) => padded(time.getUTCMinutes(), 2),
-  S: (time) => padded(time.getUTCSeconds(), 2),
-  s: (time) => String(Math.floor(time.getTime() / 1000)),
-  z: () => "+0000",
-  ":z": () => "+00:00",
-  Z: () => "UTC",
+const LETTERS: Readonly<Record<string, (moment: Moment) => string>> = {
+  Y: ({ local }) => padded(local.getUTCFullYear(), 4),
+  y: ({ local }) => padded(local.getUTCFullYear() % 100, 2),
+  C: ({ local }) => padded(Math.floor(local.getUTCFullYear() / 100), 2),
+  m: ({ local }) => padded(local.getUTCMonth() + 1, 2),
+  b: ({ local }) => (MONTHS[local.getUTCMonth()] ?? "").slice(0, 3),
+  B: ({ local }) => MONTHS[local.getUTCMonth()] ?? "",
+  d: ({ local }) => padded(local.getUTCDate(), 2),
+  e: ({ local }) => String(local.getUTCDate()).padStart(2, " "),
+  j: ({ local }) =>
+    padded((Math.floor(local.getTime() / DAY_MS) * DAY_MS - Date.UTC(local.getUTCFullYear(), 0, 1)) / DAY_MS + 1, 3),
+  a: ({ local }) => (DAYS[local.getUTCDay()] ?? "").slice(0, 3),
+  A: ({ local }) => DAYS[local.getUTCDay()] ?? "",
+  u: ({ local }) => String(local.getUTCDay() || 7),
+  w: ({ local }) => String(local.getUTCDay()),
+  H: ({ local }) => padded(local.getUTCHours(), 2),
+  I: ({ local }) => padded(local.getUTCHours() % 12 || 12, 2),
+  p: ({ local }) => (local.getUTCHours() < 12 ? "AM" : "PM"),
+  M: ({ local }) => padded(local.getUTCMinutes(), 2),
+  S: ({ local }) => padded(local.getUTCSeconds(), 2),
+  s: ({ seconds }) => String(seconds),
+  z: ({ zone, seconds }) => describeOffset(zone.offsetSeconds(seconds), ""),
+  ":z": ({ zone, seconds }) => describeOffset(zone.offsetSeconds(seconds), ":"),
+  Z: zoneName,
   "%": () => "%",
 };
 
@@ -166,6 +186,10 @@ function parse(format: string): Piece[] {
     }
   }
   return pieces;
+}
+
+function zoneName({ zone, seconds }: Moment): string {
+  return zone.nameAt(seconds);
 }
 
 function padded(value: number, digits: number): string {
