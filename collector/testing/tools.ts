@@ -19,7 +19,9 @@ export type Tool =
   | "unzip"
   | "helm"
   | "kubectl"
-  | "cfn-lint";
+  | "cfn-lint"
+  | "promtool"
+  | "chromium";
 
 /** Each tool: the command that proves it is there, and the Debian package that brings it, where one does. */
 export const TOOLS: Readonly<Record<Tool, { readonly probe: readonly string[]; readonly package?: string }>> = {
@@ -27,6 +29,8 @@ export const TOOLS: Readonly<Record<Tool, { readonly probe: readonly string[]; r
   h2load: { probe: ["h2load", "--version"], package: "nghttp2-client" },
   grpcio: { probe: ["/usr/bin/python3", "-c", "import grpc"], package: "python3-grpcio" },
   node: { probe: ["node", "--version"], package: "nodejs" },
+  promtool: { probe: ["promtool", "--version"], package: "prometheus" },
+  chromium: { probe: ["chromium", "--version"], package: "chromium" },
   openssl: { probe: ["openssl", "version"], package: "openssl" },
   unshare: { probe: ["unshare", "--mount", "--pid", "--fork", "setpriv", "--no-new-privs", "chroot", "/", "true"] },
   "cfn-lint": { probe: [CFN_LINT, "--version"] },

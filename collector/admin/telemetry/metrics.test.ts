@@ -20,7 +20,7 @@ test("attributes are few: none has a value that traffic could make", () => {
   const keys = new Set(
     toMetrics(viewSample()).flatMap(({ points }) => points.flatMap((p) => Object.keys(p.attributes))),
   );
-  expect([...keys].sort()).toEqual(["check", "code", "cpu.mode", "outcome", "route", "state", "stream"]);
+  expect([...keys].sort()).toEqual(["check", "code", "cpu.mode", "file", "outcome", "route", "state", "stream"]);
 });
 
 test("Prometheus gets counters with _total, units as suffixes, and histograms that add up", () => {

@@ -237,7 +237,10 @@ function routeMetrics({ status: { routes }, durations }: TelemetryView): Metric[
   ];
 }
 
-function ownMetrics({ balance, process, isAlive }: TelemetryView): Metric[] {
+function ownMetrics({ status, balance, process, isAlive, atMs }: TelemetryView): Metric[] {
+  const certificates = status.identity.files.flatMap(({ what, expiresAtMs }) => {
+    return expiresAtMs === undefined ? [] : [{ attributes: { file: what }, value: (expiresAtMs - atMs) / 1_000 }];
+  });
   const cpu: Metric = {
     kind: "counter",
     name: "process.cpu.time",
@@ -258,6 +261,13 @@ function ownMetrics({ balance, process, isAlive }: TelemetryView): Metric[] {
         attributes: route === undefined ? { check } : { check, route },
         value: Number(imbalance),
       })),
+    },
+    {
+      kind: "gauge",
+      name: "standpipe.certificate.remaining",
+      unit: "s",
+      description: "Time until a certificate runs out; below 0 once it has",
+      points: certificates,
     },
     plain("gauge", "standpipe.alive", "1", "1 while progress is being made, as /livez says", isAlive),
     plain(

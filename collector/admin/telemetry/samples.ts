@@ -50,6 +50,14 @@ export function routeSample(changes: Partial<RouteStatus> = {}): RouteStatus {
   };
 }
 
+const certificate = {
+  what: "identity.certificate",
+  loadedAtMs: 0,
+  changes: 0,
+  problem: undefined,
+  expiresAtMs: Date.UTC(2026, 0, 31),
+};
+
 export function statusSample(): CollectorStatus & { readonly routes: readonly [RouteStatus] } {
   return {
     ingest: {
@@ -66,7 +74,7 @@ export function statusSample(): CollectorStatus & { readonly routes: readonly [R
       streams: { open: 2, opened: 5, broken: 1, batches: 40, refusedBatches: 2, windowBytes: 65_536, bytes: 1_000 },
       connections: { open: 1, tooMany: 0, tooFast: 0, halfOpen: 0, handshakesFailed: 0 },
     },
-    identity: { files: [], senders: { ...NOBODY_REFUSED }, replicas: { ...NOBODY_REFUSED } },
+    identity: { files: [certificate], senders: { ...NOBODY_REFUSED }, replicas: { ...NOBODY_REFUSED } },
     journal: {
       collectorId: "c0ffee",
       head: 1_000n,
@@ -92,6 +100,7 @@ export function viewSample(): TelemetryView {
   for (const seconds of [0.001, 0.002, 0.5, 100]) durations.note(seconds);
   const snapshot = durations.snapshot();
   return {
+    atMs: Date.UTC(2026, 0, 1),
     status,
     balance: checkBalance(status, 0n),
     durations: {

@@ -164,6 +164,7 @@ export class Telemetry implements Observer {
   #look(status: CollectorStatus): TelemetryView {
     const { user, system } = process.cpuUsage();
     return {
+      atMs: this.#options.clock.nowMs(),
       status,
       balance: checkBalance(status, this.#headAtStart),
       durations: {

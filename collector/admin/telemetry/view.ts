@@ -21,6 +21,8 @@ export interface Durations {
 }
 
 export interface TelemetryView {
+  /** Wall time in milliseconds since 1970. */
+  readonly atMs: number;
   readonly status: CollectorStatus;
   readonly balance: readonly Balance[];
   readonly durations: Durations;
