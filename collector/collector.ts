@@ -8,9 +8,12 @@
  *    peers      routes begin with no more than their part  4th        their part is free when they send no more
  *    routes     what a crash left open goes first          3rd        calls in flight get their answers settled
  *    telemetry  it looks at all of these                   2nd        what it sends last tells of the stop
+ *    control    it can have all of these do something      2nd        nobody begins anything while the rest stops
  *    ingest     last: what it takes can be kept            1st        nothing new comes in while the rest stops
  */
 import { isDeepStrictEqual } from "node:util";
+import { openAdminAccess } from "./admin/control/access.ts";
+import { startControlServer } from "./admin/control/server.ts";
 import { type AdminParts, startAdminServer } from "./admin/server.ts";
 import { type CollectorStatus, countOpen, type RouteStatus, toLedger } from "./admin/status.ts";
 import { Telemetry } from "./admin/telemetry/telemetry.ts";
@@ -40,6 +43,7 @@ export interface CollectorEnvironment {
 export interface Collector {
   readonly ingestPort: number;
   readonly adminPort: number;
+  readonly controlPort: number;
   status(): CollectorStatus;
   /** Takes the routes and their rates from another configuration; what needs a restart is told. */
   reload(config: Config): Promise<void>;
@@ -119,8 +123,30 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     await telemetry.start(look, journal.head);
     stops.push(() => telemetry.stop());
 
+    let drained: Promise<void> | undefined;
+    const drain = (): Promise<void> => {
+      drained ??= ingest.drain(config.shutdown.drainMsMax / 2);
+      return drained;
+    };
+    const administrators = await openAdminAccess(config, environment);
+    stops.push(() => administrators.stop());
+    const control = await startControlServer({
+      ...environment,
+      address: config.admin.grpcAddress,
+      access: administrators,
+      journal,
+      routes,
+      status: look,
+      config: () => current,
+      drain: () => {
+        phase = "draining";
+        void drain();
+      },
+    });
+    stops.push(() => control.stop());
+
     const ingestPort = await listen(ingest.start(), config.ingest.address);
-    stops.push(() => ingest.drain(config.shutdown.drainMsMax / 2));
+    stops.push(drain);
     phase = "running";
     const streams = config.routes.map(({ stream }) => stream);
     log.info({ ingest: config.ingest.address, admin: config.admin.address, streams }, "taking logs");
@@ -136,20 +162,21 @@ export async function startCollector(config: Config, environment: CollectorEnvir
       if (fixed.length > 0) log.warn({ sections: fixed }, "changes in these sections take effect at the next start");
       log.info({ routes: changed.routes.map(({ name }) => name) }, "the configuration was read again");
     };
-    return { ingestPort, adminPort: admin.port, status: look, reload, stop };
+    return { ingestPort, adminPort: admin.port, controlPort: control.port, status: look, reload, stop };
   } catch (reason) {
     await stop();
     throw reason;
   }
 }
 
-function describeRoute({ config, ledger, status, pace: paceOf }: Route, journal: Journal): RouteStatus {
+function describeRoute({ config, ledger, pause, status, pace: paceOf }: Route, journal: Journal): RouteStatus {
   const accounts = toLedger(journal.head, ledger);
   const delivery = status();
   const pace = paceOf();
   return {
     route: config.name,
     stream: config.stream,
+    paused: pause,
     cursor: ledger.cursor,
     pinnedBytes: journal.bytesFrom(ledger.cursor),
     ledger: accounts,

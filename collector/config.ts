@@ -6,6 +6,7 @@
  */
 import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
+import { admin, adminRelations } from "./config-admin.ts";
 import { identity, identityRelations, peerIdentityKeys } from "./config-identity.ts";
 import { ingest } from "./config-ingest.ts";
 import { lineKeys } from "./config-lines.ts";
@@ -109,10 +110,6 @@ const peers = z.strictObject({
   ...peerIdentityKeys,
   intervalMs: integer(100, 60_000, 1_000).describe("How often each tells the others what it wants."),
   leaseMs: integer(200, 60_000, 3_500).describe("How long the part of one that falls silent is kept for it."),
-});
-
-const admin = z.strictObject({
-  address: hostAndPort.default("127.0.0.1:4319").describe("Where status and health are shown, over HTTP."),
 });
 
 const log = z.strictObject({
@@ -238,7 +235,7 @@ function readFile(file: { path: string; text: string } | undefined, problems: st
 
 /** What must hold between limits, whatever each is alone. */
 function brokenRelations(all: z.output<typeof schema>): string[] {
-  const { ingest, identity, journal, firehose, peers, telemetry, routes } = all;
+  const { ingest, identity, journal, firehose, peers, admin, telemetry, routes } = all;
   const relations: [boolean, string][] = [
     [
       ingest.requestBytesMax <= ingest.inFlightBytesMax,
@@ -271,6 +268,7 @@ function brokenRelations(all: z.output<typeof schema>): string[] {
       "telemetry.otlpEndpoint is needed where telemetry.traceRatio is above 0: traces are sent there",
     ],
     ...identityRelations({ ingest, identity, peers }),
+    ...adminRelations({ admin, identity }),
     ...brokenRouteRelations("firehose", routes === undefined ? firehose : undefined),
     ...(routes ?? []).flatMap((each, index) => brokenRouteRelations(`routes.${index}`, each)),
     ...(routes ?? []).map(({ name }, index): [boolean, string] => [

@@ -22,11 +22,30 @@ const ERROR_LEVEL = 50;
 
 /** `level` is a pino level or "silent". Writes synchronously, so that the last line before a crash is not lost. */
 export function createLog(level: string, clock: Clock = systemClock): Log {
-  return pino(logOptions(level, clock), pino.destination({ dest: 2, sync: true }));
+  const children = new Set<WeakRef<Log>>();
+  const options = { ...logOptions(level, clock), onChild: (child: Log) => void children.add(new WeakRef(child)) };
+  const log = pino(options, pino.destination({ dest: 2, sync: true }));
+  families.set(log, children);
+  return log;
 }
 
 /** For tests that do not look at log lines. */
 export const silentLog: Log = pino({ level: "silent" });
+
+/** All loggers that were made of one: each has a level of its own. */
+const families = new WeakMap<Log, Set<WeakRef<Log>>>();
+
+/** Changes the level of a log, and of all that were made of it. Returns what it was. */
+export function setLogLevel(log: Log, level: string): string {
+  const before = log.level;
+  log.level = level;
+  for (const child of families.get(log) ?? []) {
+    const made = child.deref();
+    if (made !== undefined) made.level = level;
+    else families.get(log)?.delete(child);
+  }
+  return before;
+}
 
 /** What makes a pino of ours, whatever it writes to. */
 export function logOptions(level: string, clock: Clock): LoggerOptions {

@@ -17,7 +17,7 @@ import type { Telemetry } from "./telemetry/telemetry.ts";
 export interface AdminParts {
   /** Undefined until everything has been built. */
   readonly status: () => CollectorStatus | undefined;
-  readonly phase: () => "starting" | "running" | "stopping";
+  readonly phase: () => "starting" | "running" | "draining" | "stopping";
   readonly telemetry: Pick<Telemetry, "problems" | "prometheus">;
 }
 

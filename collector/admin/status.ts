@@ -6,6 +6,7 @@ import type { DeliveryStatus } from "../delivery/delivery.ts";
 import type { PaceStatus } from "../delivery/pacing/pace.ts";
 import type { Quota } from "../delivery/pacing/pacer.ts";
 import type { PeersStatus } from "../delivery/peers/peers.ts";
+import type { RoutePause } from "../delivery/route.ts";
 import type { AccessStatus } from "../identity/access.ts";
 import type { IngestSnapshot } from "../ingest/options.ts";
 import type { JournalStatus } from "../journal/options.ts";
@@ -29,6 +30,8 @@ export interface Ledger {
 export interface RouteStatus {
   readonly route: string;
   readonly stream: string;
+  /** Who has paused it; undefined while it delivers. */
+  readonly paused: RoutePause | undefined;
   readonly cursor: bigint;
   /** Bytes of the journal that are kept because this route has not finished with them. */
   readonly pinnedBytes: number;

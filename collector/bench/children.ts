@@ -85,6 +85,7 @@ export class Children {
       ...AWS_ENVIRONMENT,
       STANDPIPE_INGEST_ADDRESS: target,
       STANDPIPE_ADMIN_ADDRESS: admin,
+      STANDPIPE_ADMIN_GRPC_ADDRESS: "127.0.0.1:0",
       STANDPIPE_JOURNAL_DIRECTORY: options.directory,
       STANDPIPE_FIREHOSE_STREAM: options.stream,
       STANDPIPE_FIREHOSE_ENDPOINT: options.firehose.url,

@@ -15,10 +15,19 @@ import type { Peers } from "./peers/peers.ts";
 /** A disk that takes no cursor must not hold up a stop: what was delivered since is then delivered again. */
 const CURSOR_WRITE_MS_MAX = 1_000;
 
+/** Who has paused a route, and when. */
+export interface RoutePause {
+  readonly by: string;
+  /** Wall time in milliseconds since 1970. */
+  readonly atMs: number;
+}
+
 export interface RouteOptions {
   readonly config: RouteConfig;
   readonly journal: JournalReader;
   readonly ledger: RouteLedger;
+  /** It is built, and delivers nothing. */
+  readonly pause?: RoutePause | undefined;
   /** With whom the stream's quota is divided. */
   readonly peers: Peers;
   readonly clock: Clock;
@@ -30,6 +39,8 @@ export interface RouteOptions {
 
 export interface Route {
   readonly config: RouteConfig;
+  /** Undefined while it delivers. */
+  readonly pause: RoutePause | undefined;
   readonly ledger: RouteLedger;
   status(): DeliveryStatus;
   /** How fast it may send, and why. */
@@ -40,9 +51,9 @@ export interface Route {
   stop(stopMsMax: number): Promise<void>;
 }
 
-/** Begins to deliver. */
+/** Begins to deliver, unless it is paused. */
 export function startRoute(options: RouteOptions): Route {
-  const { journal, ledger, clock, observer } = options;
+  const { journal, ledger, clock, observer, pause } = options;
   let { config } = options;
   const sink = new FirehoseSink({
     streamName: config.stream,
@@ -73,8 +84,10 @@ export function startRoute(options: RouteOptions): Route {
       linesPerRecordMax: config.linesPerRecordMax,
     },
   });
-  pace.start(() => delivery.status().delivered.bytes);
-  delivery.start();
+  if (pause === undefined) {
+    pace.start(() => delivery.status().delivered.bytes);
+    delivery.start();
+  }
   const stopped = new AbortController();
   const check = new StreamCheck({
     ...options,
@@ -82,12 +95,13 @@ export function startRoute(options: RouteOptions): Route {
     describe: (signal) => sink.describe(signal),
     log: options.log.child({ route: ledger.route }),
   });
-  const checked = check.run(stopped.signal);
+  const checked = pause === undefined ? check.run(stopped.signal) : Promise.resolve();
   return {
     get config() {
       return config;
     },
     ledger,
+    pause,
     status: () => delivery.status(),
     pace: () => pace.status(),
     setRates: (changed) => {

@@ -5,11 +5,15 @@
  * A change of configuration while running: a new route is started, one whose rates alone changed gets the new ones, any
  * other change stops the route and starts it again at its cursor. A route that is configured no more is stopped, and its
  * cursor stays: it holds on to its logs until it is configured again, or named in `journal.forgetRoutes`.
+ *
+ * A paused route is built and not started: it has a status, takes no part of a quota, and its cursor stands still. The
+ * journal remembers the pause, so that a restart changes nothing.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { RouteConfig } from "../config.ts";
+import { CollectorError } from "../errors.ts";
 import type { JournalReader, RouteLedger } from "../journal/port.ts";
-import { type Route, type RouteOptions, startRoute } from "./route.ts";
+import { type Route, type RouteOptions, type RoutePause, startRoute } from "./route.ts";
 
 /** What routes need of the journal beside reading. */
 export interface RouteJournal extends JournalReader {
@@ -18,6 +22,13 @@ export interface RouteJournal extends JournalReader {
   readonly dormantRoutes: readonly string[];
   /** Deletes the cursor of a route that is not in use. */
   forget(name: string): Promise<void>;
+  readonly pauses: {
+    get(route: string): RoutePause | undefined;
+    begin(route: string, pause: RoutePause): Promise<void>;
+    end(route: string): Promise<void>;
+  };
+  /** Sets a cursor back while nothing of the route is under way. Rejects with CollectorError `precondition_failed`. */
+  seek(name: string, to: bigint): Promise<void>;
 }
 
 export interface RoutesOptions extends Omit<RouteOptions, "config" | "ledger" | "journal"> {
@@ -43,8 +54,68 @@ export class Routes {
 
   /** Makes the routes what the configuration says. Resolves when those that had to stop have stopped. */
   apply(configs: readonly RouteConfig[], forget: readonly string[]): Promise<void> {
-    this.#changing = this.#changing.then(() => this.#apply(configs, forget));
-    return this.#changing;
+    return this.#inTurn(() => this.#apply(configs, forget));
+  }
+
+  /** Throws CollectorError `not_found`, naming those that there are. */
+  get(name: string): Route {
+    const found = this.#routes.find(({ config }) => config.name === name);
+    if (found !== undefined) return found;
+    const names = this.#routes.map(({ config }) => config.name).join(", ");
+    throw new CollectorError("not_found", `there is no route ${JSON.stringify(name)}: there are ${names}`);
+  }
+
+  /** Delivers nothing more of the route, from when it has settled what is under way. Resolves when that is on disk. */
+  pause(name: string, by: string): Promise<Route> {
+    return this.#inTurn(async () => {
+      const running = this.get(name);
+      if (running.pause !== undefined) return running;
+      const { journal, clock, stopMsMax } = this.#options;
+      // Before it stops: a crash in between finds it paused.
+      await journal.pauses.begin(name, { by, atMs: clock.nowMs() });
+      await running.stop(stopMsMax);
+      return this.#replace(running);
+    });
+  }
+
+  /** Goes on where it was paused. */
+  resume(name: string): Promise<Route> {
+    return this.#inTurn(async () => {
+      const paused = this.get(name);
+      if (paused.pause === undefined) return paused;
+      await this.#options.journal.pauses.end(name);
+      await paused.stop(0);
+      return this.#replace(paused);
+    });
+  }
+
+  /** Sets the cursor of a paused route back. `mayGo` is asked how many log records are delivered again, and may throw. */
+  seek(name: string, to: bigint, mayGo: (logRecords: bigint) => void): Promise<Route> {
+    return this.#inTurn(async () => {
+      const route = this.get(name);
+      if (route.pause === undefined) {
+        throw new CollectorError("precondition_failed", `pause route ${name} first, so that its cursor stands still`);
+      }
+      mayGo(route.ledger.cursor - to);
+      await this.#options.journal.seek(name, to);
+      return route;
+    });
+  }
+
+  /** One change after the other; one that fails does not hold up the next. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const changed = this.#changing.then(change);
+    this.#changing = changed.then(
+      () => undefined,
+      () => undefined,
+    );
+    return changed;
+  }
+
+  #replace(route: Route, config = route.config): Route {
+    const next = this.#start(config);
+    this.#routes = this.#routes.map((each) => (each === route ? next : each));
+    return next;
   }
 
   async #apply(configs: readonly RouteConfig[], forget: readonly string[]): Promise<void> {
@@ -88,13 +159,18 @@ export class Routes {
       return;
     }
     await running.stop(stopMsMax);
-    this.#routes = this.#routes.map((route) => (route === running ? this.#start(config) : route));
+    this.#replace(running, config);
     log.info({ route: config.name, stream: config.stream }, "the route goes on as it is configured now");
   }
 
   #start(config: RouteConfig): Route {
-    const { journal } = this.#options;
-    return startRoute({ ...this.#options, config, ledger: journal.route(config.name, config.startAt) });
+    const { journal, log } = this.#options;
+    const pause = journal.pauses.get(config.name);
+    if (pause !== undefined) {
+      const words = `route ${config.name} is paused and delivers nothing: what comes in waits in the journal until it is resumed`;
+      log.warn({ route: config.name, by: pause.by, since: new Date(pause.atMs).toISOString() }, words);
+    }
+    return startRoute({ ...this.#options, config, pause, ledger: journal.route(config.name, config.startAt) });
   }
 
   async stop(): Promise<void> {

@@ -15,6 +15,7 @@ const SOURCES = [
   "grpc/health/v1/health.proto",
   "standpipe/peer/v1/peer.proto",
   "standpipe/ingest/v1/ingest.proto",
+  "standpipe/admin/v1/admin.proto",
 ];
 
 /** Writes the types below `outDirectory`, which is emptied first. Throws with the generator's words when it fails. */

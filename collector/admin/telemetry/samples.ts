@@ -12,6 +12,7 @@ export function routeSample(changes: Partial<RouteStatus> = {}): RouteStatus {
   return {
     route: "default",
     stream: "logs",
+    paused: undefined,
     cursor: 600n,
     pinnedBytes: 4_000,
     ledger: { accepted: 1_000n, delivered: 590n, filtered: 8n, quarantined: 2n, waiting: 400n, replayed: 0n },

@@ -37,6 +37,8 @@ export interface CollectorOptions {
 export interface Ports {
   readonly ingest: number;
   readonly admin: number;
+  /** Of the admin service. */
+  readonly control: number;
 }
 
 /** The parts of `/status` that tests look at; numbers here stay far below 2^53. */
@@ -77,9 +79,9 @@ export interface LedgerView {
   readonly waiting: number;
 }
 
-/** Two ports that nobody listens on. Below the system's own range, so that no outgoing connection takes them meanwhile. */
+/** Ports that nobody listens on. Below the system's own range, so that no outgoing connection takes them meanwhile. */
 export async function freePorts(): Promise<Ports> {
-  return { ingest: await freePort(), admin: await freePort() };
+  return { ingest: await freePort(), admin: await freePort(), control: await freePort() };
 }
 
 const PORT_MIN = 20_000;
@@ -102,7 +104,7 @@ export function environmentOf({ directory, endpoint, ports, settings = {} }: Col
   const all: Settings = {
     ...settings,
     ingest: { address: `127.0.0.1:${ports.ingest}`, ...settings.ingest },
-    admin: { address: `127.0.0.1:${ports.admin}`, ...settings.admin },
+    admin: { address: `127.0.0.1:${ports.admin}`, grpcAddress: `127.0.0.1:${ports.control}`, ...settings.admin },
     journal: { directory: join(directory, "journal"), freeBytesMin: "1MiB", ...settings.journal },
     firehose: { stream: "logs", endpoint, packDelayMsMax: 20, ...settings.firehose },
   };

@@ -29,6 +29,7 @@ export class CollectorProcess {
       ...environment,
       STANDPIPE_INGEST_ADDRESS: `127.0.0.1:${ports.ingest}`,
       STANDPIPE_ADMIN_ADDRESS: `127.0.0.1:${ports.admin}`,
+      STANDPIPE_ADMIN_GRPC_ADDRESS: "127.0.0.1:0",
     };
   }
 

@@ -1,0 +1,38 @@
+/** How an operator reaches the collector: the section `admin`. Used by config.ts alone. */
+import { z } from "zod";
+import { isLoopback } from "./config-identity.ts";
+import { hostAndPort } from "./config-values.ts";
+
+const path = z.string().min(1, "must be the path of a file");
+
+export const admin = z.strictObject({
+  address: hostAndPort.default("127.0.0.1:4319").describe("Where status and health are shown, over HTTP."),
+  grpcAddress: hostAndPort
+    .default("127.0.0.1:4320")
+    .describe("Where the admin service is, for the CLI: it can pause, replay and discard. gRPC."),
+  tokens: path
+    .optional()
+    .describe("File of tokens for the admin service, as identity.tokens; each line names a person. It is followed."),
+  authorities: path
+    .optional()
+    .describe("PEM file of the authorities whose client certificates may use the admin service. It needs TLS."),
+});
+
+/** Relations between keys: whether each holds, and the words where it does not. */
+export function adminRelations({
+  admin: { grpcAddress, tokens, authorities },
+  identity: { certificate },
+}: {
+  readonly admin: z.output<typeof admin>;
+  readonly identity: { readonly certificate?: string | undefined };
+}): [boolean, string][] {
+  const isTls = certificate !== undefined;
+  const isFar = !isLoopback(grpcAddress);
+  return [
+    [authorities === undefined || isTls, "admin.authorities needs identity.certificate and identity.key"],
+    [
+      !isFar || (isTls && (tokens !== undefined || authorities !== undefined)),
+      `admin.grpcAddress ${grpcAddress} can be reached by others, who could discard logs: it needs identity.certificate and identity.key, and admin.tokens or admin.authorities`,
+    ],
+  ];
+}

@@ -1,0 +1,8 @@
+// Original file: proto/standpipe/admin/v1/admin.proto
+
+
+export interface GetLedgerRequest {
+}
+
+export interface GetLedgerRequest__Output {
+}

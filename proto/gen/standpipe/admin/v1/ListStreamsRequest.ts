@@ -1,0 +1,8 @@
+// Original file: proto/standpipe/admin/v1/admin.proto
+
+
+export interface ListStreamsRequest {
+}
+
+export interface ListStreamsRequest__Output {
+}
