@@ -35,6 +35,12 @@ export function integer(min: number, max: number, fallback: number) {
   return anyInteger(min, max).default(fallback);
 }
 
+/** A part of something, from `min` to `max`. */
+export function fraction(min: number, max: number, fallback: number) {
+  const message = `must be a number from ${min} to ${max}`;
+  return z.coerce.number({ error: message }).min(min, message).max(max, message).default(fallback);
+}
+
 /** A list, or a text with commas, as an environment variable has it. */
 export const names = z.union(
   [z.array(z.string()), z.string().transform((text) => text.split(",").map((name) => name.trim()))],

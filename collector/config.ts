@@ -10,6 +10,7 @@ import { admin, adminRelations } from "./config-admin.ts";
 import { identity, identityRelations, peerIdentityKeys } from "./config-identity.ts";
 import { ingest } from "./config-ingest.ts";
 import { lineKeys } from "./config-lines.ts";
+import { pacingKeys } from "./config-pacing.ts";
 import { telemetry } from "./config-telemetry.ts";
 import {
   anyBytes,
@@ -71,6 +72,7 @@ const firehose = z.strictObject({
   quotaPollMs: integer(1_000, 3_600_000, 60_000).describe("How often CloudWatch is asked for the stream's limits."),
   cloudwatchEndpoint: url.optional().describe("Another CloudWatch than the region's own."),
   serviceQuotasEndpoint: url.optional().describe("Another endpoint of Service Quotas than the region's own."),
+  ...pacingKeys,
   requestTimeoutMs: integer(100, 600_000, 30_000).describe(
     "How long a call may take. Giving up on one that was taken doubles its records.",
   ),

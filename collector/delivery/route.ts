@@ -65,6 +65,7 @@ export function startRoute(options: RouteOptions): Route {
   const pace = new Pace(options);
   const delivery = new Delivery({
     ...options,
+    journal: pace.journal,
     sink,
     pacer: pace.pacer,
     onOutcome: (outcome) => {

@@ -36,7 +36,15 @@ export interface RoutesOptions extends Omit<RouteOptions, "config" | "ledger" | 
   readonly stopMsMax: number;
 }
 
-const RATE_KEYS: readonly (keyof RouteConfig)[] = ["bytesPerSecond", "recordsPerSecond", "requestsPerSecond"];
+/** What can change while a route runs on. */
+const RATE_KEYS: readonly (keyof RouteConfig)[] = [
+  "bytesPerSecond",
+  "recordsPerSecond",
+  "requestsPerSecond",
+  "backlogAgeMsObjective",
+  "throttledFractionMax",
+  "growthThrottledFractionMax",
+];
 
 export class Routes {
   readonly #options: RoutesOptions;

@@ -13,6 +13,7 @@ import type { JournalReader, RouteLedger } from "../../journal/port.ts";
 import type { Log } from "../../log.ts";
 import type { Peers } from "../peers/peers.ts";
 import { CeilingFinder, type CeilingSource, type PartialQuota } from "./ceiling.ts";
+import { CommitTimes } from "./commit-times.ts";
 import { Demand } from "./demand.ts";
 import { Feedback } from "./feedback.ts";
 import { Pacer } from "./pacer.ts";
@@ -36,7 +37,7 @@ export interface PaceStatus extends RateStatus {
   readonly wantsBytesPerSecond: number;
   /** Bytes that wait, as Firehose will count them; an estimate. */
   readonly backlogBytes: number;
-  /** How long the oldest log record has waited, as far as this process has seen. */
+  /** How long the oldest log record has waited, since it was accepted. */
   readonly backlogAgeMs: number;
 }
 
@@ -46,6 +47,7 @@ export class Pace {
   readonly #sources: AwsQuotaSources;
   readonly #finder: CeilingFinder;
   readonly #demand = new Demand();
+  readonly #times = new CommitTimes();
   readonly #finishedAtStart: bigint;
   readonly #controller: RateController;
   readonly #feedback: Feedback;
@@ -72,10 +74,15 @@ export class Pace {
       },
     });
     const { quota } = this.#finder.ceiling;
-    this.#controller = new RateController({ ceiling: quota });
+    this.#controller = new RateController({ ...config, ceiling: quota });
     this.pacer = new Pacer({ clock, quota: this.#controller.quota });
-    const backlogAgeMs = (): number => this.#look().backlogAgeMs(clock.monotonicMs());
+    const backlogAgeMs = (): number => this.#backlogAgeMs(this.#look());
     this.#feedback = new Feedback({ controller: this.#controller, pacer: this.pacer, clock, random, backlogAgeMs });
+  }
+
+  /** The journal as the route's delivery is to read it: the age of the backlog is told by what it reads. */
+  get journal(): JournalReader {
+    return this.#times.watching(this.#options.journal);
   }
 
   /** For `onOutcome` of the route's delivery. */
@@ -111,6 +118,7 @@ export class Pace {
 
   /** Takes other rates from the configuration, from now on. */
   configure(config: RouteConfig): void {
+    this.#controller.setRisk(config);
     this.#finder.configure(configuredIn(config));
   }
 
@@ -128,8 +136,17 @@ export class Pace {
       source: this.#finder.ceiling.source,
       wantsBytesPerSecond: demand.wantsBytesPerSecond,
       backlogBytes: demand.backlogBytes,
-      backlogAgeMs: demand.backlogAgeMs(this.#options.clock.monotonicMs()),
+      backlogAgeMs: this.#backlogAgeMs(demand),
     };
+  }
+
+  /** By the time of the oldest entry that waits; where delivery has not come to it yet, since when this process has seen it. */
+  #backlogAgeMs(demand: Demand): number {
+    const { clock, ledger } = this.#options;
+    const seenMs = demand.backlogAgeMs(clock.monotonicMs());
+    if (demand.backlogBytes === 0) return seenMs;
+    const committedAtMs = this.#times.committedAtMs(ledger.cursor);
+    return committedAtMs === undefined ? seenMs : Math.max(0, clock.nowMs() - committedAtMs);
   }
 
   #look(): Demand {

@@ -54,16 +54,20 @@ export interface Epoch {
   readonly backlogAgeMs: number;
 }
 
-export interface RateOptions {
+export interface RateOptions extends Partial<Risk> {
   readonly ceiling: Quota;
   readonly share?: number;
   readonly replicas?: number;
+}
+
+/** How far it may go in looking for the stream's limit. */
+export interface Risk {
   /** A backlog that is older may grow the stream. */
-  readonly backlogAgeMsObjective?: number;
+  readonly backlogAgeMsObjective: number;
   /** The part of the bytes that may be throttled by looking for the limit. */
-  readonly throttledFractionMax?: number;
+  readonly throttledFractionMax: number;
   /** The same while the backlog is older than its objective; 0 never goes beyond the ceiling. */
-  readonly growthThrottledFractionMax?: number;
+  readonly growthThrottledFractionMax: number;
 }
 
 export interface RateStatus {
@@ -79,6 +83,13 @@ export interface RateStatus {
   readonly failedFraction: number;
   readonly isGrowing: boolean;
 }
+
+/** As in config-pacing.ts. */
+const RISK_DEFAULT: Risk = {
+  backlogAgeMsObjective: 60_000,
+  throttledFractionMax: 0.006,
+  growthThrottledFractionMax: 0.008,
+};
 
 /** Never quite the quota: clocks differ, and so do opinions of where a second begins. */
 const HEADROOM = 0.99;
@@ -135,9 +146,7 @@ const REFUSAL_LARGE = 0.07;
 const BELIEVE_AFTER_MS = 3_000;
 
 export class RateController {
-  readonly #backlogAgeMsObjective: number;
-  readonly #throttledFractionMax: number;
-  readonly #growthThrottledFractionMax: number;
+  #risk: Risk;
   #ceiling: Quota;
   /** Bytes per second. */
   #believed: number;
@@ -164,17 +173,19 @@ export class RateController {
   #since = { bytes: 0, ms: 0 };
 
   constructor(options: RateOptions) {
-    this.#backlogAgeMsObjective = options.backlogAgeMsObjective ?? 60_000;
-    this.#throttledFractionMax = options.throttledFractionMax ?? 0.006;
-    this.#growthThrottledFractionMax = options.growthThrottledFractionMax ?? 0.008;
-    for (const fraction of [this.#throttledFractionMax, this.#growthThrottledFractionMax]) {
-      assert(fraction >= 0 && fraction < 1, "a fraction is from 0 to below 1");
-    }
+    this.#risk = { ...RISK_DEFAULT, ...options };
+    this.#assertRisk();
     this.#ceiling = options.ceiling;
     this.#believed = options.ceiling.bytesPerSecond;
     this.#share = options.share ?? 1;
     this.#replicas = options.replicas ?? 1;
     this.#assertShare();
+  }
+
+  /** Goes as far as this, from now on. */
+  setRisk(risk: Risk): void {
+    this.#risk = risk;
+    this.#assertRisk();
   }
 
   /** The stream's quota was found to be this. The same as before changes nothing. */
@@ -216,7 +227,8 @@ export class RateController {
   /** To be called once per epoch, and at once when something was throttled that was sent since the last cut. */
   observe(epoch: Epoch): void {
     const { durationMs, acceptedBytes, throttledBytes, isPacerLimited, backlogAgeMs } = epoch;
-    this.#isGrowing = this.#growthThrottledFractionMax > 0 && backlogAgeMs > this.#backlogAgeMsObjective;
+    const { growthThrottledFractionMax, backlogAgeMsObjective } = this.#risk;
+    this.#isGrowing = growthThrottledFractionMax > 0 && backlogAgeMs > backlogAgeMsObjective;
     this.#isLimiting = isPacerLimited || throttledBytes > 0;
     this.#average(epoch);
     if (throttledBytes > 0) {
@@ -280,7 +292,7 @@ export class RateController {
     const failed = refused === 0 ? 0 : refused / (acceptedBytes + refused);
     this.#failedFraction += (failed - this.#failedFraction) * (1 - Math.exp(-durationMs / FAILED_MEAN_MS));
     const cost = refused / this.#full;
-    const fraction = this.#isGrowing ? this.#growthThrottledFractionMax : this.#throttledFractionMax;
+    const fraction = this.#isGrowing ? this.#risk.growthThrottledFractionMax : this.#risk.throttledFractionMax;
     // By time, where the level is not far down: what has halved should be looked at again as soon as what has not.
     const part = acceptedBytes > 0 ? Math.min(1, this.#level * EARNED_PART) : 0;
     const earned = (durationMs / 1000) * part * fraction;
@@ -361,6 +373,12 @@ export class RateController {
     this.#resume *= factor;
     this.#allowance *= factor;
     if (this.#acceptedLevel !== undefined) this.#acceptedLevel *= factor;
+  }
+
+  #assertRisk(): void {
+    for (const fraction of [this.#risk.throttledFractionMax, this.#risk.growthThrottledFractionMax]) {
+      assert(fraction >= 0 && fraction < 1, "a fraction is from 0 to below 1");
+    }
   }
 
   #assertShare(): void {
