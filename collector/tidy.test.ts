@@ -28,6 +28,27 @@ const ROWS: Record<string, readonly string[]> = {
   "deploy/grafana": ["*"],
   "deploy/kubernetes": ["*"],
   "deploy/local": ["*", "demo"],
+  "clients/tail": [
+    "*",
+    "wire",
+    "parse",
+    "files",
+    "kubernetes",
+    "send",
+    "config.ts",
+    "records.ts",
+    "assembler.ts",
+    "source.ts",
+    "tracker.ts",
+    "reader.ts",
+    "follow.ts",
+    "status.ts",
+    "admin.ts",
+    "agent.ts",
+    "main.ts",
+    "reference.ts",
+    "testing",
+  ],
   "clients/sdk": ["*", "wire", "send", "keep", "options.ts", "client.ts", "shapes", "index.ts", "examples"],
   "clients/verify": ["*"],
 };
@@ -44,6 +65,8 @@ const FOREIGN_ALLOWED: Record<string, readonly string[]> = {
   "clients/sdk": [],
   // It reads the journal of a stopped collector.
   "clients/verify": ["collector"],
+  // The agent sends with the SDK.
+  "clients/tail": ["clients/sdk"],
 };
 
 /** The demo and whole-system tests and benches put all trees together. */

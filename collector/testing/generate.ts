@@ -4,6 +4,7 @@
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { tailReferencePage } from "../../clients/tail/reference.ts";
 import { referencePage } from "./reference.ts";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -44,7 +45,10 @@ export function generateTypes(outDirectory: string): void {
 
 export const REFERENCE_PATH = join(ROOT, "collector/REFERENCE.md");
 
+export const TAIL_REFERENCE_PATH = join(ROOT, "clients/tail/REFERENCE.md");
+
 if (import.meta.main) {
   generateTypes(join(ROOT, "proto/gen"));
   writeFileSync(REFERENCE_PATH, referencePage());
+  writeFileSync(TAIL_REFERENCE_PATH, tailReferencePage());
 }

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Glob } from "bun";
-import { generateTypes, REFERENCE_PATH } from "./generate.ts";
+import { tailReferencePage } from "../../clients/tail/reference.ts";
+import { generateTypes, REFERENCE_PATH, TAIL_REFERENCE_PATH } from "./generate.ts";
 import { referencePage } from "./reference.ts";
 
 async function read(directory: string): Promise<Record<string, string>> {
@@ -26,4 +27,5 @@ test("the committed types are what the .proto files generate (else: bun run gene
 
 test("the reference page is what the tables of keys and errors say (else: bun run generate)", async () => {
   expect(await Bun.file(REFERENCE_PATH).text()).toBe(referencePage());
+  expect(await Bun.file(TAIL_REFERENCE_PATH).text()).toBe(tailReferencePage());
 });

@@ -14,6 +14,8 @@ export type Tool =
   | "node"
   | "openssl"
   | "tmpfs"
+  | "nginx"
+  | "logrotate"
   | "unshare"
   | "debian packages"
   | "unzip"
@@ -28,6 +30,8 @@ export const TOOLS: Readonly<Record<Tool, { readonly probe: readonly string[]; r
   strace: { probe: ["strace", "-V"], package: "strace" },
   h2load: { probe: ["h2load", "--version"], package: "nghttp2-client" },
   grpcio: { probe: ["/usr/bin/python3", "-c", "import grpc"], package: "python3-grpcio" },
+  nginx: { probe: ["nginx", "-v"], package: "nginx-light" },
+  logrotate: { probe: ["logrotate", "--version"], package: "logrotate" },
   node: { probe: ["node", "--version"], package: "nodejs" },
   promtool: { probe: ["promtool", "--version"], package: "prometheus" },
   chromium: { probe: ["chromium", "--version"], package: "chromium" },

@@ -1,0 +1,172 @@
+/**
+ * Files through agent, collector and local Firehose: logrotate in both its ways, SIGKILL of agent and collector, and a
+ * real nginx. What was written is counted against what lies in the objects.
+ */
+import { expect } from "bun:test";
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { withFolder } from "../temporary.ts";
+import { testWith } from "../tools.ts";
+import { CollectorProcess, freePorts } from "./collector-process.ts";
+import { countBy, startFirehose } from "./observed-firehose.ts";
+import { TailProcess } from "./tail-process.ts";
+
+const LIMIT_MS = 240_000;
+const ROTATIONS = 20;
+const LINES_PER_SECOND = 20_000;
+const TICK_MS = 50;
+const TICKS_PER_ROTATION = 5;
+const IN_FLIGHT_BYTES = 512 * 1024;
+/** What one kill may double: what was under way, and what was acknowledged since the last write of positions, twice over. */
+const DOUBLED_LINES_MAX = IN_FLIGHT_BYTES / 100 + (LINES_PER_SECOND * 200) / 1000;
+
+/** An application that writes lines of nginx's format, and opens its file anew when told to. */
+class Writer {
+  written = 0;
+  readonly #path: string;
+  readonly #name: string;
+  #file: number;
+
+  /** Each line begins with `name` and its number. */
+  constructor(path: string, name: string) {
+    this.#path = path;
+    this.#name = name;
+    this.#file = openSync(path, "a");
+  }
+
+  write(count: number): void {
+    const lines: string[] = [];
+    for (let index = 0; index < count; index++) {
+      lines.push(
+        `${this.#name}${this.written++} - - [22/Nov/2025:08:26:40 +0000] "GET /items HTTP/1.1" 200 612 "-" "curl/8.5"\n`,
+      );
+    }
+    writeSync(this.#file, lines.join(""));
+  }
+
+  reopen(): void {
+    closeSync(this.#file);
+    this.#file = openSync(this.#path, "a");
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}
+
+/** Rotates once, by Debian's logrotate. */
+async function rotate(directory: string, path: string, way: "create" | "copytruncate"): Promise<void> {
+  const config = join(directory, "logrotate.conf");
+  writeFileSync(config, `${path} {\n  rotate 100\n  ${way}\n  nodateext\n}\n`, { mode: 0o644 });
+  const run = Bun.spawn({
+    cmd: ["logrotate", "--force", "--state", join(directory, "state"), config],
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  if ((await run.exited) !== 0) throw new Error(`logrotate failed: ${await new Response(run.stderr).text()}`);
+}
+
+async function runRotations(killsAgent: (rotation: number) => boolean, killsCollector: (rotation: number) => boolean) {
+  return await withFolder(async (directory) => {
+    await using firehose = await startFirehose(directory);
+    const ports = await freePorts();
+    const agentPorts = await freePorts();
+    mkdirSync(join(directory, "applog"));
+    const options = { directory, endpoint: firehose.local.url, ports };
+    const tailOptions = {
+      directory,
+      collectorPort: ports.ingest,
+      adminPort: agentPorts.admin,
+      sources: [{ name: "app", include: [join(directory, "applog/*.log")], tag: "applog.*" }],
+      sections: { collector: { inFlightBytesMax: IN_FLIGHT_BYTES, requestBytesMax: 64 * 1024 } },
+    };
+    let collector = await CollectorProcess.start(options);
+    let agent = await TailProcess.start(tailOptions);
+    const paths = { create: join(directory, "applog/a.log"), copytruncate: join(directory, "applog/b.log") };
+    const writers = { create: new Writer(paths.create, "a"), copytruncate: new Writer(paths.copytruncate, "b") };
+    let kills = 0;
+    try {
+      for (let rotation = 0; rotation < ROTATIONS; rotation++) {
+        for (let tick = 0; tick < TICKS_PER_ROTATION; tick++) {
+          for (const writer of Object.values(writers)) writer.write((LINES_PER_SECOND * TICK_MS) / 2_000);
+          await Bun.sleep(TICK_MS);
+        }
+        // The writer goes on in the renamed file until it opens anew, as nginx does.
+        const renaming = rotate(directory, paths.create, "create");
+        writers.create.write(50);
+        await renaming;
+        writers.create.write(50);
+        writers.create.reopen();
+        // What is written between logrotate's copy and its truncation is lost to everybody: nothing is, here.
+        await rotate(directory, paths.copytruncate, "copytruncate");
+        if (killsAgent(rotation)) {
+          kills++;
+          await agent.end("SIGKILL");
+          for (const writer of Object.values(writers)) writer.write(500);
+          agent = await TailProcess.start(tailOptions);
+        }
+        if (killsCollector(rotation)) {
+          kills++;
+          await collector.end("SIGKILL");
+          for (const writer of Object.values(writers)) writer.write(500);
+          collector = await CollectorProcess.start(options);
+        }
+      }
+      const written = writers.create.written + writers.copytruncate.written;
+      await calm(agent);
+      expect((await agent.status()).truncatedWithoutCopy).toBe(0);
+      expect(await agent.end("SIGTERM")).toBe(0);
+      await collector.until((status) => status.routes[0].ledger.waiting === 0);
+      const lines = await firehose.lines();
+      return { written, kills, distinct: countBy(lines, ({ key }) => key).size, delivered: lines.length };
+    } finally {
+      for (const writer of Object.values(writers)) writer.close();
+      await agent.end("SIGKILL");
+      await collector.end("SIGKILL");
+    }
+  });
+}
+
+const CALM_MS = 3_000;
+
+/** Resolves when the agent has read and sent all there is, and finds nothing more for a while. */
+async function calm(agent: TailProcess): Promise<void> {
+  let lines = -1;
+  let since = Date.now();
+  for (;;) {
+    const status = await agent.until((now) => now.unreadBytes === 0 && now.waitingBytes === 0);
+    if (status.lines !== lines) since = Date.now();
+    lines = status.lines;
+    if (Date.now() - since >= CALM_MS) return;
+    await Bun.sleep(100);
+  }
+}
+
+testWith(
+  ["logrotate"],
+  "20 rotations by rename and 20 by copy and truncate at 20,000 lines a second: each line exactly once",
+  async () => {
+    const { written, distinct, delivered } = await runRotations(
+      () => false,
+      () => false,
+    );
+    expect(distinct).toBe(written);
+    expect(delivered).toBe(written);
+  },
+  LIMIT_MS,
+);
+
+testWith(
+  ["logrotate"],
+  "agent and collector killed between rotations: nothing is lost, and twice comes only what the window says",
+  async () => {
+    const { written, kills, distinct, delivered } = await runRotations(
+      (rotation) => rotation % 5 === 2,
+      (rotation) => rotation % 5 === 4,
+    );
+    expect(kills).toBe(8);
+    expect(distinct).toBe(written);
+    expect(delivered - distinct).toBeLessThanOrEqual(kills * DOUBLED_LINES_MAX);
+  },
+  LIMIT_MS,
+);
