@@ -19,7 +19,8 @@ import { release } from "../release.ts";
 import type { Outbox } from "./outbox.ts";
 import { type Compress, type Compression, compressibleBytesMax } from "./packing/compress.ts";
 import { type Oversize, planParts, splitLine, truncateLine } from "./packing/oversize.ts";
-import { type PackedRecord, Packer, type PartedLine } from "./packing/pack.ts";
+import { type PackedRecord, Packer } from "./packing/pack.ts";
+import { PartedLine } from "./packing/parted-line.ts";
 import { Press, pressRecord } from "./packing/press.ts";
 import { untilDone } from "./until-done.ts";
 
@@ -243,9 +244,11 @@ export class ReadAhead {
   async #takeParts(ordinal: bigint, text: Uint8Array, signal: AbortSignal): Promise<void> {
     const recordId = `${this.#options.journal.collectorId}/${ordinal}`;
     const plan = planParts(text, recordId, Math.min(PART_BYTES_MAX, this.#lineBytesMax));
-    const whole: PartedLine = { partsLeft: plan.length, isQuarantined: false };
+    const line = new PartedLine(plan.length);
+    let number = 0;
     for (const bytes of splitLine(text, recordId, plan)) {
-      await this.#push({ ...singleLine(ordinal, bytes), whole }, signal);
+      number += 1;
+      await this.#push({ ...singleLine(ordinal, bytes), part: { line, number } }, signal);
       if (signal.aborted) return;
     }
     this.#counts.split += 1;
