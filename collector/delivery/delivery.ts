@@ -43,7 +43,8 @@ import type { Pacer } from "./pacing/pacer.ts";
 import { type Compress, type Compression, compress } from "./packing/compress.ts";
 import type { Oversize } from "./packing/oversize.ts";
 import { billedBytes, ordinalOf, type PackedRecord } from "./packing/pack.ts";
-import { type ExtractRecord, type LineSource, quarantineEntry, ReadAhead } from "./read-ahead.ts";
+import type { ExtractRecord, LineSource, ReadAheadOptions } from "./read-ahead.ts";
+import { quarantineEntry, ReadAhead } from "./read-ahead.ts";
 import { untilDone } from "./until-done.ts";
 
 /** Where records go. */
@@ -57,7 +58,7 @@ export interface Sink {
 
 export type { CallOutcome };
 
-export interface DeliveryOptions {
+export interface DeliveryOptions extends Pick<ReadAheadOptions, "transcoderOf"> {
   readonly journal: JournalReader;
   readonly ledger: RouteLedger;
   readonly sink: Sink;
