@@ -9,6 +9,7 @@
  * rejects, `onDrop` is called, `status()` counts it.
  */
 import { EventEmitter } from "node:events";
+import { hostname } from "node:os";
 import { systemClock } from "./clock.ts";
 import { ClientError } from "./errors.ts";
 import { Outbox, type Outcome } from "./keep/outbox.ts";
@@ -143,6 +144,7 @@ export class Client implements AsyncDisposable {
         token: bearerTokenFile === undefined ? undefined : new TokenFile(bearerTokenFile, clock),
         isGzip: settings.compression === "gzip",
         transport: settings.transport,
+        client: options.name ?? `${hostname()}/${process.pid}`,
         callMsMax,
         connectMsMax,
         keepaliveMs,

@@ -1,12 +1,15 @@
 /** A collector for tests: OTLP/gRPC on loopback, whose answers a test decides, decoded by protobufjs, not by code of ours. */
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import {
   Metadata,
   Server,
   ServerCredentials,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServiceError,
   type sendUnaryData,
+  status,
 } from "@grpc/grpc-js";
 import { Root, type Type } from "protobufjs";
 
@@ -23,6 +26,14 @@ export const RequestType: Type = protocol.lookupType("opentelemetry.proto.collec
 export const ResponseType: Type = protocol.lookupType(
   "opentelemetry.proto.collector.logs.v1.ExportLogsServiceResponse",
 );
+
+const StreamRequestType: Type = protocol.lookupType("standpipe.ingest.v1.StreamRequest");
+const StreamResponseType: Type = protocol.lookupType("standpipe.ingest.v1.StreamResponse");
+
+interface StreamRequest {
+  readonly open?: { readonly client?: string };
+  readonly batch?: { readonly number: number; readonly request: Uint8Array; readonly compression?: number };
+}
 
 /** A log record as protobufjs gives it, with what stands around it. */
 export interface SeenRecord {
@@ -44,7 +55,18 @@ export class FakeCollector implements Disposable {
   readonly taken: SeenRecord[] = [];
   /** Records of each call. */
   readonly sizes: number[] = [];
+  /** Names of the clients that opened streams. */
+  readonly clients: string[] = [];
+  /** Batches that came packed. */
+  packed = 0;
+  unaryCalls = 0;
   port = 0;
+  /** Whether it knows standpipe.ingest.v1.Ingest. Looked at by `start`. */
+  hasStreams = true;
+  windowBytes = 1024 * 1024;
+  /** Most bytes of requests that were under way on one stream at a time. */
+  bytesUnderWayMax = 0;
+  batchesUnderWayMax = 0;
   /** Takes everything unless told. */
   handle: Handle = (_seen, take) => take();
   #server: Server | undefined;
@@ -66,6 +88,7 @@ export class FakeCollector implements Disposable {
       },
       {
         Export: (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => {
+          this.unaryCalls++;
           const records = decodeRequest(call.request);
           this.sizes.push(records.length);
           const take = (): void => {
@@ -76,6 +99,22 @@ export class FakeCollector implements Disposable {
         },
       },
     );
+    if (this.hasStreams) {
+      server.addService(
+        {
+          Stream: {
+            path: "/standpipe.ingest.v1.Ingest/Stream",
+            requestStream: true,
+            responseStream: true,
+            requestSerialize: asItIs,
+            requestDeserialize: asItIs,
+            responseSerialize: asItIs,
+            responseDeserialize: asItIs,
+          },
+        },
+        { Stream: (call: ServerDuplexStream<Buffer, Buffer>) => this.#stream(call) },
+      );
+    }
     this.#server = server;
     this.port = await new Promise<number>((resolve, reject) => {
       server.bindAsync(`${host}:${this.port}`, credentials, (error, port) =>
@@ -83,6 +122,71 @@ export class FakeCollector implements Disposable {
       );
     });
     return this;
+  }
+
+  /** Answers in the order of the numbers, as the protocol has it. */
+  #stream(call: ServerDuplexStream<Buffer, Buffer>): void {
+    const underWay: { number: number; bytes: number; answer?: () => void }[] = [];
+    let bytes = 0;
+    let isHalfClosed = false;
+    let isGone = false;
+    const write = (response: object): void => {
+      if (!isGone) call.write(StreamResponseType.encode(StreamResponseType.fromObject(response)).finish() as Buffer);
+    };
+    const settle = (): void => {
+      for (let first = underWay[0]; first?.answer !== undefined; first = underWay[0]) {
+        underWay.shift();
+        bytes -= first.bytes;
+        first.answer();
+      }
+      if (isHalfClosed && underWay.length === 0) call.end();
+    };
+    call.on("data", (message: Buffer) => {
+      const request = StreamRequestType.toObject(StreamRequestType.decode(message), { longs: Number }) as StreamRequest;
+      if (request.open !== undefined) {
+        this.clients.push(request.open.client ?? "");
+        const { windowBytes } = this;
+        write({ welcome: { collectorId: "fake", windowBytes, batchBytesMax: 4 * 1024 * 1024 } });
+      }
+      if (request.batch === undefined) return;
+      const { number, compression } = request.batch;
+      if (compression === 1) this.packed++;
+      const raw = Buffer.from(request.batch.request);
+      const unpacked = compression === 1 ? gunzipSync(raw) : raw;
+      const records = decodeRequest(unpacked);
+      this.sizes.push(records.length);
+      const entry: (typeof underWay)[number] = { number, bytes: raw.length };
+      underWay.push(entry);
+      bytes += raw.length;
+      this.bytesUnderWayMax = Math.max(this.bytesUnderWayMax, bytes);
+      this.batchesUnderWayMax = Math.max(this.batchesUnderWayMax, underWay.length);
+      const take = (): void => {
+        entry.answer = () => {
+          const firstOrdinal = this.taken.length;
+          this.taken.push(...records);
+          write({ progress: { through: number, written: [{ number, firstOrdinal, records: records.length }] } });
+        };
+        settle();
+      };
+      const answer: sendUnaryData<Buffer> = (error) => {
+        const { code, details: reason } = error as ServiceError;
+        if (code !== status.INVALID_ARGUMENT) {
+          call.emit("error", error);
+          return;
+        }
+        const refused = [{ number, code, reason, records: records.length }];
+        entry.answer = () => write({ progress: { through: number, refused } });
+        settle();
+      };
+      this.handle({ records, request: unpacked, metadata: call.metadata }, take, answer);
+    });
+    call.on("end", () => {
+      isHalfClosed = true;
+      settle();
+    });
+    call.on("cancelled", () => {
+      isGone = true;
+    });
   }
 
   get bodies(): unknown[] {

@@ -14,8 +14,13 @@ export interface ClientOptions {
   readonly endpoint?: string | readonly string[];
   /** What the logs come from. @default { "service.name": "unknown_service:<program>" } */
   readonly resource?: Readonly<Record<string, LogValue>>;
-  /** `unary`: OTLP's Export, as every OTLP collector understands it. */
-  readonly transport?: "unary";
+  /**
+   * `stream`: many batches under way on one call (standpipe.ingest.v1.Ingest), with `unary` where a collector knows OTLP
+   * alone. @default "stream"
+   */
+  readonly transport?: Transport;
+  /** Who sends, for the collector's figures: at most 256 bytes. @default host name and process id */
+  readonly name?: string;
   readonly compression?: "none" | "gzip";
   readonly batch?: BatchOptions;
   readonly keep?: MemoryKeep;
@@ -133,7 +138,7 @@ export function toSettings(options: ClientOptions): Settings {
   const settings: Settings = {
     endpoints,
     resource: { "service.name": unknownService(), ...options.resource },
-    transport: word("transport", options.transport, ["unary"]),
+    transport: word("transport", options.transport, ["stream", "unary"]),
     compression: word("compression", options.compression, ["none", "gzip"]),
     batchRecordsMax: number("batch.recordsMax", batch.recordsMax, 512, 1, 100_000),
     batchBytesMax: number("batch.bytesMax", batch.bytesMax, MIB, KIB, 4 * MIB),
@@ -159,6 +164,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof ClientOptions>([
   "endpoint",
   "resource",
   "transport",
+  "name",
   "compression",
   "batch",
   "keep",

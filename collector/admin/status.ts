@@ -25,8 +25,6 @@ export interface Ledger {
   readonly waiting: bigint;
   /** How many of the accepted were so by a replay. */
   readonly replayed: bigint;
-  /** Journalled by another replica when this one stopped, and that one's to deliver. */
-  readonly handedOver: bigint;
 }
 
 export interface RouteStatus {
@@ -63,7 +61,7 @@ export interface CollectorStatus {
 /** The ledger of a route over [start, head). */
 export function toLedger(
   head: bigint,
-  { start, totals, replayed, handedOver }: Pick<RouteLedger, "start" | "totals" | "replayed" | "handedOver">,
+  { start, totals, replayed }: Pick<RouteLedger, "start" | "totals" | "replayed">,
 ): Ledger {
   const accepted = head - start + replayed;
   const { delivered, filtered, quarantined } = totals;
@@ -72,9 +70,8 @@ export function toLedger(
     delivered,
     filtered,
     quarantined,
-    waiting: accepted - delivered - filtered - quarantined - handedOver,
+    waiting: accepted - delivered - filtered - quarantined,
     replayed,
-    handedOver,
   };
 }
 

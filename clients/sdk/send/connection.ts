@@ -31,6 +31,8 @@ const STREAM_PATH = "/standpipe.ingest.v1.Ingest/Stream";
 /** gzip, by the numbers of grpc-js's CompressionAlgorithms. */
 const GZIP = 2;
 
+const BACKOFF_MS = 600_000;
+
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 
 export class Connection {
@@ -47,6 +49,9 @@ export class Connection {
       "grpc.default_authority": `${isIP(host) === 6 ? `[${host}]` : host}:${port}`,
       ...(isSecure && serverName !== undefined ? { "grpc.ssl_target_name_override": serverName } : {}),
       "grpc.use_local_subchannel_pool": 1,
+      // It has one life: gRPC must not try again behind the replica's back, nor after it was closed.
+      "grpc.initial_reconnect_backoff_ms": BACKOFF_MS,
+      "grpc.max_reconnect_backoff_ms": BACKOFF_MS,
       "grpc.enable_retries": 0,
       "grpc.service_config_disable_resolution": 1,
       "grpc.keepalive_time_ms": options.keepaliveMs,
@@ -65,7 +70,7 @@ export class Connection {
       const look = (): void => {
         const state = channel.getConnectivityState(true);
         if (state === connectivityState.READY) resolve();
-        else if (state === connectivityState.TRANSIENT_FAILURE) reject(new Error("nothing answers there"));
+        else if (state === connectivityState.TRANSIENT_FAILURE) void this.#reason().then(reject);
         else if (state === connectivityState.SHUTDOWN) reject(new Error("the connection was closed"));
         else {
           channel.watchConnectivityState(state, deadline, (late) => {
@@ -77,6 +82,15 @@ export class Connection {
       look();
     });
     channel.watchConnectivityState(connectivityState.READY, Number.POSITIVE_INFINITY, onLeft);
+  }
+
+  /** Why there is no connection: gRPC tells it only to calls. This one is empty, should it go out after all. */
+  #reason(): Promise<Error> {
+    return new Promise((resolve) => {
+      this.export(new Uint8Array(), this.#options.connectMsMax, (error) => {
+        resolve(error ?? new Error("the connection failed, and came back at once"));
+      });
+    });
   }
 
   /** One unary Export. Never throws. */

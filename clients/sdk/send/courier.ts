@@ -1,5 +1,5 @@
 /**
- * Brings batches to replicas: takes one from the outbox whenever a replica has room for it, in turn among those that do.
+ * Brings batches to replicas: takes one from the outbox whenever a replica has room for it, to the one that has the fewest.
  *
  * The addresses behind each name are asked for again when the last answer is half a minute old, and when a connection has
  * gone: new replicas are used at once, those that are gone finish what they have. A batch that was not answered goes back
@@ -51,6 +51,7 @@ export class Courier {
   #isResolving = false;
   #isStale = true;
   #alarm: AbortController | undefined;
+  #alarmAtMs = Number.POSITIVE_INFINITY;
   #isClosed = false;
   #inFlight = 0;
   #retries = 0;
@@ -104,15 +105,19 @@ export class Courier {
     for (const replica of [...this.#replicas.values(), ...this.#leaving]) replica.cut();
   }
 
+  /** The one with the fewest batches under way, in turn where several have: a slow one gets less by itself. */
   #pick(bytes: number): Replica | undefined {
     const replicas = [...this.#replicas.values()];
+    const first = this.#turn++;
+    let best: Replica | undefined;
     for (let count = 0; count < replicas.length; count++) {
-      const replica = replicas[this.#turn++ % replicas.length];
-      if (replica?.hasRoomFor(bytes) === true) return replica;
+      const replica = replicas[(first + count) % replicas.length] as Replica;
       // Also while others have room: or one that came back would never be used again.
-      replica?.connect();
+      replica.connect();
+      if (!replica.hasRoomFor(bytes)) continue;
+      if (best === undefined || replica.batchesInFlight < best.batchesInFlight) best = replica;
     }
-    return undefined;
+    return best;
   }
 
   /** Nobody has room: connects whoever may be connected, and comes back when the first rest is over. */
@@ -121,12 +126,21 @@ export class Courier {
     for (const replica of this.#replicas.values()) {
       if (replica.restMs > 0) restMs = Math.min(restMs, replica.restMs);
     }
-    if (this.#replicas.size === 0) restMs = RESOLVE_AGAIN_MS;
-    if (restMs === Number.POSITIVE_INFINITY || this.#alarm !== undefined) return;
+    // While names are being resolved, their answer is what comes next.
+    if (this.#replicas.size === 0 && !this.#isResolving) restMs = RESOLVE_AGAIN_MS;
+    if (restMs !== Number.POSITIVE_INFINITY) this.#wakeIn(Math.ceil(restMs));
+  }
+
+  #wakeIn(delayMs: number): void {
+    const atMs = this.#clock.monotonicMs() + delayMs;
+    if (atMs >= this.#alarmAtMs) return;
+    this.#alarm?.abort();
     const alarm = new AbortController();
     this.#alarm = alarm;
-    void this.#clock.sleep(Math.ceil(restMs), alarm.signal).then(() => {
-      this.#alarm = undefined;
+    this.#alarmAtMs = atMs;
+    void this.#clock.sleep(delayMs, alarm.signal).then(() => {
+      if (alarm.signal.aborted) return;
+      this.#alarmAtMs = Number.POSITIVE_INFINITY;
       this.pump();
     });
   }

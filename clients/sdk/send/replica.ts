@@ -15,6 +15,7 @@ import type { Answer, Batch } from "./batch.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { type Address, nameOf } from "./endpoint.ts";
 import type { Lane, LaneEvents } from "./lane.ts";
+import { openStream } from "./stream-lane.ts";
 import { UnaryLane } from "./unary-lane.ts";
 
 export type Transport = "stream" | "unary";
@@ -25,8 +26,8 @@ export interface ReplicaOptions extends ConnectionOptions {
   readonly retry: { readonly initialDelayMs: number; readonly delayMsMax: number };
   readonly clock: ClientClock;
   readonly random: () => number;
-  /** Opens a stream; rejects with a gRPC error. */
-  readonly openStream?: (connection: Connection, events: LaneEvents) => Promise<Lane>;
+  /** Who sends, for the collector's figures. */
+  readonly client: string;
 }
 
 export interface ReplicaEvents {
@@ -122,8 +123,21 @@ export class Replica {
   }
 
   async #connect(): Promise<Lane | undefined> {
-    const { transport, callMsMax, openStream } = this.#options;
-    const connection = new Connection(this.#address, this.#options);
+    const { transport } = this.#options;
+    if (transport === "unary") return await this.#open("unary");
+    try {
+      return await this.#open("stream");
+    } catch (error) {
+      // A collector that knows OTLP alone. The next connection asks again: it may have been replaced by a newer one.
+      if (codeOf(error) === grpcStatus.UNIMPLEMENTED) return await this.#open("unary");
+      throw error;
+    }
+  }
+
+  async #open(transport: Transport): Promise<Lane> {
+    const options = this.#options;
+    // A stream's batches are compressed one by one, calls by gRPC itself.
+    const connection = new Connection(this.#address, { ...options, isGzip: options.isGzip && transport === "unary" });
     let lane: Lane | undefined;
     let hasLeft = false;
     const left = (): void => {
@@ -133,21 +147,19 @@ export class Replica {
     try {
       await connection.open(left);
       const events = this.#laneEvents(() => lane);
-      if (transport === "stream" && openStream !== undefined) {
-        try {
-          lane = await openStream(connection, events);
-        } catch (error) {
-          if (codeOf(error) !== grpcStatus.UNIMPLEMENTED) throw error;
-        }
-      }
-      lane ??= new UnaryLane(connection, callMsMax, events);
-      if (!hasLeft) return lane;
-      lane.retire();
-      throw new Error("the connection was closed while it was made");
+      lane =
+        transport === "stream"
+          ? await openStream(connection, options, events)
+          : new UnaryLane(connection, options.callMsMax, events);
     } catch (error) {
-      if (lane === undefined) connection.close();
+      connection.close();
       throw error;
     }
+    if (hasLeft) {
+      lane.retire();
+      throw new Error("the connection was closed while it was made");
+    }
+    return lane;
   }
 
   #laneEvents(laneOf: () => Lane | undefined): LaneEvents {

@@ -76,8 +76,8 @@ export class UnaryLane implements Lane {
   #endWhenDone(): void {
     if (this.#inFlight.size > 0 || this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#connection.close();
     this.#events.onEnd(undefined);
+    this.#connection.close();
   }
 }
 

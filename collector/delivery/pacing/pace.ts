@@ -167,6 +167,6 @@ function configuredIn({ bytesPerSecond, recordsPerSecond, requestsPerSecond }: R
   return { bytesPerSecond, recordsPerSecond, requestsPerSecond };
 }
 
-function finishedIn({ totals: { delivered, filtered, quarantined }, handedOver }: RouteLedger): bigint {
-  return delivered + filtered + quarantined + handedOver;
+function finishedIn({ totals: { delivered, filtered, quarantined } }: RouteLedger): bigint {
+  return delivered + filtered + quarantined;
 }

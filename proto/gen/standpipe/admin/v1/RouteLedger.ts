@@ -14,7 +14,6 @@ export interface RouteLedger {
   'replayed'?: (number | string | Long);
   'quarantineEntries'?: (number | string | Long);
   'quarantineBytes'?: (number | string | Long);
-  'handedOver'?: (number | string | Long);
 }
 
 export interface RouteLedger__Output {
@@ -29,5 +28,4 @@ export interface RouteLedger__Output {
   'replayed'?: (string);
   'quarantineEntries'?: (string);
   'quarantineBytes'?: (string);
-  'handedOver'?: (string);
 }
