@@ -30,7 +30,12 @@ import { openAccess } from "./identity/access.ts";
 import { ADMISSION_LIMITS_DEFAULT } from "./ingest/admission.ts";
 import { createIngestServer } from "./ingest/server.ts";
 import { Journal } from "./journal/journal.ts";
+import { LITTER_BYTES_MAX, Litter } from "./litter.ts";
 import type { Log } from "./log.ts";
+import { RecycledMemory } from "./recycled-memory.ts";
+
+/** What is kept between uses, of memory for messages that come and bodies that go. */
+const RECYCLED_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface CollectorEnvironment {
   readonly clock: Clock;
@@ -90,13 +95,15 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     await peers.start();
     stops.push(() => peers.stop());
 
-    const routes = new Routes({ ...observed, journal, peers, stopMsMax: config.shutdown.drainMsMax / 2 });
+    const thrifty = { memory: new RecycledMemory(RECYCLED_BYTES_MAX), litter: new Litter(LITTER_BYTES_MAX) };
+    const routes = new Routes({ ...observed, ...thrifty, journal, peers, stopMsMax: config.shutdown.drainMsMax / 2 });
     await routes.apply(config.routes, config.journal.forgetRoutes);
     stops.push(() => routes.stop());
 
     const ingest = createIngestServer({
       ...config.ingest,
       ...observed,
+      ...thrifty,
       makesProgress: () => telemetry.problems.length === 0,
       appender: journal,
       collectorId: journal.collectorId,

@@ -70,6 +70,7 @@ test("limits that contradict each other are told", () => {
     ...MINIMAL,
     STANDPIPE_INGEST_IN_FLIGHT_BYTES_MAX: "1MiB",
     STANDPIPE_JOURNAL_BYTES_MAX: "16MiB",
+    STANDPIPE_JOURNAL_SEGMENT_BYTES_MAX: "9MiB",
   };
   const message = problemsOf(() => loadConfig(undefined, environment));
   expect(message).toContain("ingest.requestBytesMax must not exceed ingest.inFlightBytesMax");

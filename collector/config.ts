@@ -35,8 +35,10 @@ const journal = z.strictObject({
     "Bytes on disk; beyond it senders are held, then refused.",
   ),
   freeBytesMin: bytes(MIB, 1024 * GIB, 64 * MIB).describe("Bytes that stay free on the disk."),
-  segmentBytesMax: bytes(MIB, 32 * MIB, 12 * MIB).describe("Size of a segment: the unit in which space comes back."),
-  commitBytesMax: bytes(64 * KIB, 4 * MIB, MIB).describe("Bytes of requests that one synced write holds together."),
+  segmentBytesMax: bytes(MIB, 32 * MIB, 8 * MIB).describe("Size of a segment: the unit in which space comes back."),
+  commitBytesMax: bytes(64 * KIB, 4 * MIB, 512 * KIB).describe(
+    "Bytes of requests that one synced write holds together.",
+  ),
   compression: z
     .enum(["none", "zstd"], "must be none or zstd")
     .default("zstd")

@@ -309,7 +309,7 @@ function diskLeftFigure({ directory }: CollectorProcess): Figure {
     name: "journal disk after everything is delivered, the reserve apart",
     value: all - reserve,
     unit: "bytes",
-    reach: { bound: "most", of: 2 * 12 * MIB },
+    reach: { bound: "most", of: 2 * 8 * MIB },
     parts: [{ label: "reserve", value: reserve, unit: "bytes" }],
     rounds: [],
   };

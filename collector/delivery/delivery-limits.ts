@@ -34,7 +34,7 @@ export const DELIVERY_LIMITS_DEFAULT: DeliveryLimits = {
   packDelayMsMax: 1_000,
   recordBytesMax: FIREHOSE_RECORD_BYTES_MAX,
   linesPerRecordMax: Number.MAX_SAFE_INTEGER,
-  callBytesMax: FIREHOSE_CALL_BYTES_MAX,
+  callBytesMax: FIREHOSE_RECORD_BYTES_MAX,
   callRecordsMax: FIREHOSE_CALL_RECORDS_MAX,
   callShareMs: 50,
   callShareMsMax: 200,

@@ -2,9 +2,11 @@
 import type { Clock, Random } from "../clock.ts";
 import type { RouteConfig } from "../config.ts";
 import type { JournalReader, RouteLedger } from "../journal/port.ts";
+import type { Litter } from "../litter.ts";
 import type { Log } from "../log.ts";
 import type { Observer } from "../observer.ts";
 import { extractRecord } from "../otlp/edit.ts";
+import type { RecycledMemory } from "../recycled-memory.ts";
 import { Delivery, type DeliveryStatus } from "./delivery.ts";
 import { StreamCheck } from "./firehose/describe.ts";
 import { FirehoseSink } from "./firehose/firehose.ts";
@@ -30,6 +32,8 @@ export interface RouteOptions {
   readonly pause?: RoutePause | undefined;
   /** With whom the stream's quota is divided. */
   readonly peers: Peers;
+  readonly memory: RecycledMemory;
+  readonly litter: Litter;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -53,11 +57,13 @@ export interface Route {
 
 /** Begins to deliver, unless it is paused. */
 export function startRoute(options: RouteOptions): Route {
-  const { journal, ledger, clock, observer, pause } = options;
+  const { journal, ledger, clock, memory, litter, observer, pause } = options;
   let { config } = options;
   const sink = new FirehoseSink({
     streamName: config.stream,
     requestTimeoutMs: config.requestTimeoutMs,
+    memory,
+    litter,
     clock,
     ...(config.region === undefined ? {} : { region: config.region }),
     ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),

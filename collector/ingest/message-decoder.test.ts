@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { RecycledMemory } from "../recycled-memory.ts";
 import { MessageDecoder, PREFIX_BYTES } from "./message-decoder.ts";
-import { MessageMemory } from "./message-memory.ts";
 
 const KEPT_BYTES_MAX = 64 * 1024;
 
@@ -13,7 +13,7 @@ function frame(message: Uint8Array): Buffer {
 }
 
 function createDecoder(messageBytesMax = 1_000_000) {
-  const memory = new MessageMemory(KEPT_BYTES_MAX);
+  const memory = new RecycledMemory(KEPT_BYTES_MAX);
   const lengths: [number, number][] = [];
   const onLength = (...length: [number, number]): number => lengths.push(length);
   return { memory, lengths, decoder: new MessageDecoder({ memory, messageBytesMax, onLength }) };
@@ -64,24 +64,6 @@ test("the length is told before the message is here, and too large a one is refu
   const prefix = Buffer.alloc(PREFIX_BYTES);
   prefix.writeUInt32BE(50_001, 1);
   expect(() => decoder.write(prefix)).toThrow("larger than max (50001 vs 50000)");
-});
-
-test("memory is the same again after it was given back, and never two messages' at once", () => {
-  const memory = new MessageMemory(KEPT_BYTES_MAX);
-  const [one, two] = [memory.lend(10_000), memory.lend(10_000)];
-  expect(one.buffer).not.toBe(two.buffer);
-  memory.giveBack(one.subarray(PREFIX_BYTES));
-  expect(memory.keptBytes).toBe(16_384);
-  expect(memory.lend(9_000).buffer).toBe(one.buffer);
-  expect(memory.keptBytes).toBe(0);
-});
-
-test("no more is kept than was asked for", () => {
-  const memory = new MessageMemory(KEPT_BYTES_MAX);
-  const lent = Array.from({ length: 10 }, () => memory.lend(16_000));
-  for (const each of lent) memory.giveBack(each);
-  expect(memory.keptBytes).toBe(KEPT_BYTES_MAX);
-  expect(lent.at(-1)?.byteLength).toBe(0);
 });
 
 test("what a call leaves behind of a message is given back", () => {

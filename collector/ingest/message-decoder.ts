@@ -5,14 +5,15 @@
  * Length-prefixed messages of gRPC over HTTP/2: one byte says whether it is compressed, four how long it is
  * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
  */
+
+import type { RecycledMemory } from "../recycled-memory.ts";
 import { release } from "../release.ts";
-import type { MessageMemory } from "./message-memory.ts";
 
 /** What stands before each message. */
 export const PREFIX_BYTES = 5;
 
 export interface MessageDecoderOptions {
-  readonly memory: MessageMemory;
+  readonly memory: RecycledMemory;
   readonly messageBytesMax: number;
   /** Told as soon as the length of a message is known, which is before all of it is here; both without the prefix. */
   readonly onLength: (messageBytes: number, hereBytes: number) => void;
@@ -32,7 +33,7 @@ export class MessageDecoder {
 
   /**
    * Takes a piece, which is the decoder's own from then on. Gives the messages that are whole with it, prefix included,
-   * in memory of `MessageMemory`. Throws when a message is larger than it may be; its words reach the client.
+   * in memory of `RecycledMemory`. Throws when a message is larger than it may be; its words reach the client.
    */
   write(piece: Buffer): Buffer[] {
     const whole: Buffer[] = [];

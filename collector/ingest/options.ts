@@ -6,9 +6,11 @@ import type { AssertionError } from "../errors.ts";
 import type { Authenticator } from "../identity/authenticator.ts";
 import type { ConnectionCounters, ConnectionLimits } from "../identity/connection-guard.ts";
 import type { Appender } from "../journal/port.ts";
+import type { Litter } from "../litter.ts";
 import type { Log } from "../log.ts";
 import type { Observer } from "../observer.ts";
 import type { ScanLimits } from "../otlp/scan.ts";
+import type { RecycledMemory } from "../recycled-memory.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import type { IngestCounters } from "./counters.ts";
 import type { StreamLimits, StreamsSnapshot } from "./streams.ts";
@@ -39,8 +41,6 @@ export interface IngestOptions {
   readonly requestBytesMax?: number;
   /** Bytes of large or compressed messages from their first byte to their answer; others wait unread. @default 32 MiB */
   readonly receivingBytesMax?: number;
-  /** Bytes of compressed messages, unpacked, after which garbage is collected. @default 32 MiB */
-  readonly garbageBytesMax?: number;
   /** How long a call may take to arrive while others wait to be read. @default 10 s */
   readonly receiveMsMax?: number;
   /** How old a connection gets. @default 5 minutes */
@@ -67,6 +67,10 @@ export interface IngestOptions {
   readonly connectionLimits?: ConnectionLimits;
   /** How long a connection may be without a call. @default 4 minutes */
   readonly connectionIdleMsMax?: number;
+  /** For messages on their way in. @default its own */
+  readonly memory?: RecycledMemory;
+  /** Told of compressed messages, when they have ended. @default its own */
+  readonly litter?: Litter;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: Log;

@@ -2,12 +2,13 @@ import { expect, test } from "bun:test";
 import { status } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { CollectorError } from "../errors.ts";
+import { Litter } from "../litter.ts";
 import { VirtualClock } from "../testing/virtual-clock.ts";
 import { ADMISSION_LIMITS_DEFAULT } from "./admission.ts";
 import { logsRequest, startIngest, until } from "./fixture.ts";
 import { type Arrival, ReceptionGate } from "./reception.ts";
 
-const LIMITS = { requestBytesMax: 100, receivingBytesMax: 250, receiveMsMax: 1_000, garbageBytesMax: 300 };
+const LIMITS = { requestBytesMax: 100, receivingBytesMax: 250, receiveMsMax: 1_000 };
 
 class Incoming implements Arrival {
   bytes: number;
@@ -34,7 +35,7 @@ class Incoming implements Arrival {
 function setUp() {
   const clock = new VirtualClock(0);
   const collected: number[] = [];
-  const gate = new ReceptionGate(LIMITS, clock, () => collected.push(gate.bytes));
+  const gate = new ReceptionGate(LIMITS, clock, new Litter(300, () => collected.push(gate.bytes)));
   const enter = (bytes: number, waitEndsAtMs?: number): Incoming => {
     const incoming = new Incoming(bytes, waitEndsAtMs);
     gate.enter(incoming);

@@ -13,17 +13,16 @@
  * (UNAVAILABLE with RetryInfo) shortly before its client's deadline. A sender that announces much and sends nothing
  * must not keep the others out: when somebody waits, a call that takes longer than `receiveMsMax` to arrive is refused.
  *
- * JavaScriptCore lets buffers pile up after use: 80 requests of 3.8 MB within a second took 500 MB, 3,000 of 63 KB over
- * 300 MB. So messages lie in memory that is used again (message-memory.ts). Those that are unpacked can't: after each
- * `garbageBytesMax` of them garbage is collected, which takes some ten milliseconds.
+ * Messages lie in memory that is used again (recycled-memory.ts). Those that are unpacked can't: they count as litter.
  */
 import { ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from "@grpc/grpc-js";
 import type { Clock, Random } from "../clock.ts";
 import { assert, CollectorError } from "../errors.ts";
+import type { Litter } from "../litter.ts";
+import type { RecycledMemory } from "../recycled-memory.ts";
 import { mendStatus, type PartialStatusObject, toStatus } from "./boundary.ts";
 import type { IngestCounters } from "./counters.ts";
 import { MessageDecoder } from "./message-decoder.ts";
-import type { MessageMemory } from "./message-memory.ts";
 
 export interface ReceptionLimits {
   /** Bytes of one request, unpacked; the wire may not bring more either. */
@@ -32,8 +31,6 @@ export interface ReceptionLimits {
   readonly receivingBytesMax: number;
   /** How long a call may take to arrive when others wait for their turn. */
   readonly receiveMsMax: number;
-  /** Bytes of compressed messages, unpacked, after which garbage is collected. */
-  readonly garbageBytesMax: number;
 }
 
 /** What HTTP/2 lets a sender send before anybody has read: the initial window of a stream. */
@@ -60,18 +57,17 @@ export interface Arrival {
 export class ReceptionGate {
   readonly #limits: ReceptionLimits;
   readonly #clock: Clock;
-  readonly #collectGarbage: () => void;
+  readonly #litter: Litter;
   readonly #entered = new Set<Arrival>();
   readonly #waiting = new Set<Arrival>();
   #bytes = 0;
-  #garbageBytes = 0;
   #sweeping = false;
 
-  constructor(limits: ReceptionLimits, clock: Clock, collectGarbage: () => void) {
+  constructor(limits: ReceptionLimits, clock: Clock, litter: Litter) {
     assert(limits.requestBytesMax <= limits.receivingBytesMax, "the largest request can be received");
     this.#limits = limits;
     this.#clock = clock;
-    this.#collectGarbage = collectGarbage;
+    this.#litter = litter;
   }
 
   /** Bytes that are set aside. */
@@ -109,7 +105,7 @@ export class ReceptionGate {
   leave(arrival: Arrival): void {
     if (this.#entered.delete(arrival)) {
       this.#bytes -= arrival.bytes;
-      if (arrival.isCompressed) this.#litter(arrival.bytes);
+      if (arrival.isCompressed) this.#litter.drop(arrival.bytes);
     } else this.#waiting.delete(arrival);
     this.#startWaiting();
   }
@@ -117,13 +113,6 @@ export class ReceptionGate {
   /** Refuses all who wait. */
   drain(reason: CollectorError): void {
     for (const arrival of [...this.#waiting]) this.#refuse(arrival, reason);
-  }
-
-  #litter(bytes: number): void {
-    this.#garbageBytes += bytes;
-    if (this.#garbageBytes < this.#limits.garbageBytesMax) return;
-    this.#garbageBytes = 0;
-    this.#collectGarbage();
   }
 
   #fits(arrival: Arrival): boolean {
@@ -194,7 +183,7 @@ export interface ReceptionParts {
   readonly exportPath: string;
   readonly limits: ReceptionLimits;
   readonly gate: ReceptionGate;
-  readonly memory: MessageMemory;
+  readonly memory: RecycledMemory;
   readonly counters: IngestCounters;
   readonly random: Random;
   /** How long a call with this deadline (wall time in milliseconds since 1970) may wait unread, in milliseconds. */

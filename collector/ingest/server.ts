@@ -12,14 +12,15 @@ import { type AssertionError, assert } from "../errors.ts";
 import { Authenticator } from "../identity/authenticator.ts";
 import { CONNECTION_LIMITS_DEFAULT, ConnectionGuard } from "../identity/connection-guard.ts";
 import { createIdentityInterceptor } from "../identity/interceptor.ts";
+import { LITTER_BYTES_MAX, Litter } from "../litter.ts";
 import { silentLog } from "../log.ts";
 import { noObserver } from "../observer.ts";
+import { RecycledMemory } from "../recycled-memory.ts";
 import { ADMISSION_LIMITS_DEFAULT, Admission, type Caller, CallerGone, holdMsFor, shuttingDown } from "./admission.ts";
 import { createCounters } from "./counters.ts";
 import { createExport } from "./export.ts";
 import { Failures } from "./failures.ts";
 import { createHealth } from "./health.ts";
-import { MessageMemory } from "./message-memory.ts";
 import type { IngestOptions, IngestServer } from "./options.ts";
 import { HEALTH_SERVICE, INGEST_SERVICE, LOGS_SERVICE, loadProtocol } from "./protocol.ts";
 import { createReception, ReceptionGate } from "./reception.ts";
@@ -41,7 +42,6 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     admissionLimits = ADMISSION_LIMITS_DEFAULT,
     requestBytesMax = 4 * MIB,
     receivingBytesMax = 32 * MIB,
-    garbageBytesMax = 32 * MIB,
     receiveMsMax = 10_000,
     connectionAgeMsMax = 300_000,
     connectionAgeGraceMs = 30_000,
@@ -55,6 +55,8 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     authenticator = new Authenticator(),
     connectionLimits = CONNECTION_LIMITS_DEFAULT,
     connectionIdleMsMax = 240_000,
+    memory = new RecycledMemory(MESSAGE_MEMORY_BYTES_MAX),
+    litter = new Litter(LITTER_BYTES_MAX),
     clock = systemClock,
     random = Math.random,
     log = silentLog,
@@ -68,10 +70,8 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   const protocol = loadProtocol();
   const counters = createCounters();
   const admission = new Admission(appender, admissionLimits, clock);
-  const receptionLimits = { requestBytesMax, receivingBytesMax, receiveMsMax, garbageBytesMax };
-  const collectGarbage = (): void => Bun.gc(true);
-  const gate = new ReceptionGate(receptionLimits, clock, collectGarbage);
-  const memory = new MessageMemory(MESSAGE_MEMORY_BYTES_MAX);
+  const receptionLimits = { requestBytesMax, receivingBytesMax, receiveMsMax };
+  const gate = new ReceptionGate(receptionLimits, clock, litter);
   const acceptsWrites = (): boolean => admission.acceptsWrites();
   const health = createHealth({ acceptsWrites, makesProgress, clock, pollMs: healthPollMs });
   const take = createTake({ appender, admission, limits: scanLimits, counters, observer, clock });
@@ -85,7 +85,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     memory,
     clock,
     random,
-    collectGarbage,
+    litter,
     connectionAgeGraceMs,
     fail: (reason, client, end) => failures.answerStream(reason, client, end),
   });

@@ -7,9 +7,9 @@
  */
 import { status } from "@grpc/grpc-js";
 import { CollectorError } from "../errors.ts";
+import type { RecycledMemory } from "../recycled-memory.ts";
 import { release } from "../release.ts";
 import { type Caller, CallerGone } from "./admission.ts";
-import type { MessageMemory } from "./message-memory.ts";
 import type { ReceptionGate } from "./reception.ts";
 import { Place } from "./stream-reading.ts";
 import type { BatchMessage, Refused, Written } from "./stream-wire.ts";
@@ -23,7 +23,7 @@ export interface BatchParts {
   /** Room for what they unpack to. */
   readonly unpackGate: ReceptionGate;
   /** Where messages lie. */
-  readonly memory: MessageMemory;
+  readonly memory: RecycledMemory;
   /** Bytes of the largest request of a batch, unpacked. */
   readonly batchBytesMax: number;
   /** Counts a batch that was answered. */

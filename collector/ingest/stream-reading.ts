@@ -9,8 +9,8 @@
  */
 import type { ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import type { CollectorError } from "../errors.ts";
+import type { RecycledMemory } from "../recycled-memory.ts";
 import { MessageDecoder } from "./message-decoder.ts";
-import type { MessageMemory } from "./message-memory.ts";
 import type { Arrival, InnermostCall, ReceptionGate } from "./reception.ts";
 
 /** Grpc-js's innermost call, with more of what its interface does not show: see `InnermostCall` of reception.ts. */
@@ -54,7 +54,7 @@ export class Place implements Arrival {
 
 export interface ReadingParts {
   readonly gate: ReceptionGate;
-  readonly memory: MessageMemory;
+  readonly memory: RecycledMemory;
   readonly messageBytesMax: number;
 }
 
@@ -68,7 +68,7 @@ export interface ReadingEvents {
 export class StreamReading {
   readonly #call: StreamCall;
   readonly #gate: ReceptionGate;
-  readonly #memory: MessageMemory;
+  readonly #memory: RecycledMemory;
   readonly #decoder: MessageDecoder;
   readonly #events: ReadingEvents;
   /** Of the messages that were announced and not handed on, in order. */

@@ -18,8 +18,8 @@
 import { Metadata, type StatusObject, status } from "@grpc/grpc-js";
 import type { Random } from "../clock.ts";
 import { assert, CollectorError } from "../errors.ts";
+import type { RecycledMemory } from "../recycled-memory.ts";
 import { type PartialStatusObject, toStatus } from "./boundary.ts";
-import type { MessageMemory } from "./message-memory.ts";
 import { type BatchParts, StreamBatches } from "./stream-batches.ts";
 import { type Place, type StreamCall, StreamReading } from "./stream-reading.ts";
 import { type BatchMessage, decodeStreamRequest, encodeProgress, encodeWelcome } from "./stream-wire.ts";
@@ -28,7 +28,7 @@ export interface StreamParts extends BatchParts {
   readonly collectorId: string;
   readonly random: Random;
   readonly clock: { monotonicMs(): number };
-  readonly memory: MessageMemory;
+  readonly memory: RecycledMemory;
   /** Bytes of the largest message. */
   readonly messageBytesMax: number;
   /** Counts and tells a failure of the client of that name, and ends the stream with its status. */

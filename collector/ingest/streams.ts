@@ -12,9 +12,10 @@
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import type { Clock, Random } from "../clock.ts";
 import { assert, CollectorError } from "../errors.ts";
+import type { Litter } from "../litter.ts";
+import type { RecycledMemory } from "../recycled-memory.ts";
 import { shuttingDown } from "./admission.ts";
 import { mendStatus, toStatus } from "./boundary.ts";
-import type { MessageMemory } from "./message-memory.ts";
 import { ReceptionGate, type ReceptionLimits } from "./reception.ts";
 import { BatchStream, type StreamParts } from "./stream.ts";
 import type { StreamCall } from "./stream-reading.ts";
@@ -42,10 +43,10 @@ export interface StreamsOptions {
   readonly take: Take;
   readonly collectorId: string;
   /** Where messages lie. */
-  readonly memory: MessageMemory;
+  readonly memory: RecycledMemory;
   readonly clock: Clock;
   readonly random: Random;
-  readonly collectGarbage: () => void;
+  readonly litter: Litter;
   /** Time from a connection's GOAWAY until it is cut. */
   readonly connectionAgeGraceMs: number;
   readonly fail: StreamParts["fail"];
@@ -107,18 +108,14 @@ export class Streams {
   #isDraining = false;
 
   constructor(options: StreamsOptions) {
-    const { limits, reception, take, collectorId, memory, clock, random, collectGarbage, fail } = options;
+    const { limits, reception, take, collectorId, memory, clock, random, litter, fail } = options;
     this.#options = options;
     this.#windowLimits = { bytesMax: limits.streamBytesMax, windowBytesMax: limits.streamWindowBytesMax };
     const { requestBytesMax } = reception;
     // One message always fits: a stream may send one batch of the largest size whatever its window is.
     const messageBytesMax = Math.max(limits.streamBytesMax, requestBytesMax);
-    this.#gate = new ReceptionGate({ ...reception, receivingBytesMax: messageBytesMax }, clock, collectGarbage);
-    const unpackGate = new ReceptionGate(
-      { ...reception, receivingBytesMax: 2 * requestBytesMax },
-      clock,
-      collectGarbage,
-    );
+    this.#gate = new ReceptionGate({ ...reception, receivingBytesMax: messageBytesMax }, clock, litter);
+    const unpackGate = new ReceptionGate({ ...reception, receivingBytesMax: 2 * requestBytesMax }, clock, litter);
     this.#parts = {
       take,
       gate: this.#gate,

@@ -15,6 +15,8 @@ import {
   PutRecordBatchCommand,
 } from "@aws-sdk/client-firehose";
 import type { Clock } from "../../clock.ts";
+import { LITTER_BYTES_MAX, Litter } from "../../litter.ts";
+import { RecycledMemory } from "../../recycled-memory.ts";
 import type { Sink } from "../delivery.ts";
 import { type RecordAnswer, wantsFreshCredentials } from "./outcome.ts";
 
@@ -32,24 +34,33 @@ export interface FirehoseSinkOptions {
    * AWS asks for longer timeouts with large payloads (API reference of PutRecordBatch).
    */
   readonly requestTimeoutMs?: number;
+  /** For the bodies of calls. @default its own */
+  readonly memory?: RecycledMemory;
+  /** Told of what a call leaves behind. @default its own */
+  readonly litter?: Litter;
 }
 
 const REQUEST_TIMEOUT_MS_DEFAULT = 30_000;
+const MEMORY_KEPT_BYTES_DEFAULT = 8 * 1024 * 1024;
 
 export class FirehoseSink implements Sink {
   readonly #client: FirehoseClient;
   readonly #streamName: string;
   readonly #clock: Clock;
   readonly #requestTimeoutMs: number;
+  readonly #memory: RecycledMemory;
+  readonly #litter: Litter;
   #refreshCredentials = false;
 
   constructor(options: FirehoseSinkOptions) {
     this.#streamName = options.streamName;
     this.#clock = options.clock;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS_DEFAULT;
+    this.#memory = options.memory ?? new RecycledMemory(MEMORY_KEPT_BYTES_DEFAULT);
+    this.#litter = options.litter ?? new Litter(LITTER_BYTES_MAX);
     this.#client = new FirehoseClient({
       maxAttempts: 1,
-      requestHandler: new FetchHandler(),
+      requestHandler: new FetchHandler((body) => this.#memory.giveBack(body)),
       ...(options.region === undefined ? {} : { region: options.region }),
       ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
       ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
@@ -97,8 +108,10 @@ export class FirehoseSink implements Sink {
       await this.#client.config.credentials({ forceRefresh: true });
       this.#refreshCredentials = false;
     }
+    // Base64, the SDK's objects, and fetch's copy of the body.
+    this.#litter.drop(records.reduce((sum, { length }) => sum + length, 0));
     const command = new PutRecordBatchCommand({ DeliveryStreamName: this.#streamName, Records: [] });
-    const body = encodeBatch(this.#streamName, records);
+    const body = encodeBatch(this.#streamName, records, (bytes) => this.#memory.lend(bytes));
     command.middlewareStack.add(
       (next) => (args) => {
         (args.request as { body: unknown }).body = body;
@@ -107,7 +120,8 @@ export class FirehoseSink implements Sink {
       // Before the SDK's own step that sets content-length, and long before signing.
       { step: "build", priority: "high", name: "standpipeBody" },
     );
-    const output = await this.#client.send(command, { abortSignal });
+    // A call that fails before it reaches the network has its body still.
+    const output = await this.#client.send(command, { abortSignal }).finally(() => this.#memory.giveBack(body));
     // An entry counts as taken only when it says so: one that says nothing would be a loss that nobody sees.
     return (output.RequestResponses ?? []).map(({ RecordId: id, ErrorCode: code, ErrorMessage: message }) =>
       id !== undefined && code === undefined
@@ -121,22 +135,32 @@ const RECORD_START = Buffer.from('{"Data":"');
 const RECORD_END = Buffer.from('"}');
 const COMMA = 0x2c;
 
+/** Base64 is made as strings, which are garbage at once: short ones are still in the cache when they are copied. A multiple of 3. */
+const BASE64_STEP_BYTES = 24_576;
+
 /**
  * The body of PutRecordBatch in the JSON protocol: `{"DeliveryStreamName":"…","Records":[{"Data":"<base64>"},…]}`,
- * byte for byte what the SDK makes of the same.
+ * byte for byte what the SDK makes of the same, in memory that `lend` gives.
  */
-export function encodeBatch(streamName: string, records: readonly Uint8Array[]): Buffer {
+export function encodeBatch(
+  streamName: string,
+  records: readonly Uint8Array[],
+  lend: (bytes: number) => Buffer = Buffer.allocUnsafe,
+): Buffer {
   const start = Buffer.from(`{"DeliveryStreamName":${JSON.stringify(streamName)},"Records":[`);
   const around = RECORD_START.length + RECORD_END.length + 1;
-  const data = records.reduce((sum, record) => sum + base64Length(record.length) + around, 0);
+  const dataBytes = records.reduce((sum, record) => sum + base64Length(record.length) + around, 0);
   // Each record but the last is followed by a comma; the list and the object are closed at the end.
-  const body = Buffer.allocUnsafe(start.length + data + 2 - Math.min(1, records.length));
+  const body = lend(start.length + dataBytes + 2 - Math.min(1, records.length));
   let offset = start.copy(body, 0);
   for (const [index, record] of records.entries()) {
     if (index > 0) body[offset++] = COMMA;
     offset += RECORD_START.copy(body, offset);
-    const base64 = Buffer.from(record.buffer, record.byteOffset, record.length).toString("base64");
-    offset += body.write(base64, offset, "latin1");
+    const data = Buffer.from(record.buffer, record.byteOffset, record.length);
+    for (let from = 0; from < data.length; from += BASE64_STEP_BYTES) {
+      const base64 = data.toString("base64", from, Math.min(data.length, from + BASE64_STEP_BYTES));
+      offset += body.write(base64, offset, "latin1");
+    }
     offset += RECORD_END.copy(body, offset);
   }
   body.write("]}", offset, "latin1");
@@ -154,16 +178,25 @@ type HandlerResult = Awaited<ReturnType<RequestHandler["handle"]>>;
 /** The SDK's way to the network, by Bun's fetch. Reads each answer whole: Firehose's are short. */
 export class FetchHandler {
   readonly metadata = { handlerProtocol: "http/1.1" };
+  readonly #onCopied: (body: Uint8Array) => void;
+
+  /** `onCopied` is told when the bytes of a body are not needed any more, which is long before the answer. */
+  constructor(onCopied: (body: Uint8Array) => void = () => undefined) {
+    this.#onCopied = onCopied;
+  }
 
   async handle(request: HandlerRequest, options: { abortSignal?: unknown } = {}): Promise<HandlerResult> {
     const { protocol, hostname, port, path, method, headers, body } = request;
-    const response = await fetch(`${protocol}//${hostname}${port === undefined ? "" : `:${port}`}${path}`, {
+    const answered = fetch(`${protocol}//${hostname}${port === undefined ? "" : `:${port}`}${path}`, {
       method,
       headers,
       body,
       redirect: "manual",
       ...(options.abortSignal instanceof AbortSignal ? { signal: options.abortSignal } : {}),
     });
+    // fetch() has made a copy by now: "set source to a copy of the bytes", https://fetch.spec.whatwg.org/#concept-bodyinit-extract
+    if (body instanceof Uint8Array) this.#onCopied(body);
+    const response = await answered;
     const answer = new Uint8Array(await response.arrayBuffer());
     return {
       response: {

@@ -1,21 +1,21 @@
 /**
- * Memory for messages on their way in, used again and again: fresh memory has to be found, cleared and, once it is
- * garbage, collected, which costs more than all else that is done with a message before it is compressed.
+ * Memory for what passes through, used again and again: fresh memory has to be found, cleared and, once it is garbage,
+ * collected, which costs more than most of what is done with the bytes in it.
  *
- * Whoever lends memory is its only owner until it is given back, and must not look at it after.
+ * Whoever borrows memory is its only owner until it is given back, and must not look at it after.
  */
-import { assert } from "../errors.ts";
-import { release } from "../release.ts";
+import { assert } from "./errors.ts";
+import { release } from "./release.ts";
 
-/** Below this a message is not worth keeping account of. */
+/** Less is not worth keeping account of. */
 const LENT_BYTES_MIN = 4_096;
 
-export class MessageMemory {
+export class RecycledMemory {
   readonly #keptBytesMax: number;
   /** By size, a power of two: what was used last is used first, since it is nearest to the processor. */
   readonly #free = new Map<number, ArrayBuffer[]>();
-  /** Weak: a call may end in ways in which nobody gives back. */
-  readonly #lent = new WeakSet<ArrayBufferLike>();
+  /** All that was ever lent, with whether it is. Weak: not every borrower gets to give back. */
+  readonly #isLent = new WeakMap<ArrayBufferLike, boolean>();
   #keptBytes = 0;
 
   /** Of what is not in use, at most `keptBytesMax` are kept. */
@@ -36,17 +36,20 @@ export class MessageMemory {
     const kept = this.#free.get(size)?.pop();
     if (kept !== undefined) this.#keptBytes -= size;
     const memory = kept ?? new ArrayBuffer(size);
-    this.#lent.add(memory);
+    this.#isLent.set(memory, true);
     return Buffer.from(memory, 0, bytes);
   }
 
-  /** Takes back what `bytes` is a view of. What was not lent here is let go of (release.ts). May be said once. */
+  /** Takes back what `bytes` is a view of; said again it changes nothing. What is not from here is let go of (release.ts). */
   giveBack(bytes: Uint8Array): void {
     const memory = bytes.buffer;
-    if (!(memory instanceof ArrayBuffer) || !this.#lent.delete(memory)) {
+    const isLent = this.#isLent.get(memory);
+    if (isLent === undefined || !(memory instanceof ArrayBuffer)) {
       release(bytes);
       return;
     }
+    if (!isLent) return;
+    this.#isLent.set(memory, false);
     const size = memory.byteLength;
     if (this.#keptBytes + size > this.#keptBytesMax) {
       memory.transfer(0);

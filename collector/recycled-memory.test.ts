@@ -1,0 +1,37 @@
+import { expect, test } from "bun:test";
+import { RecycledMemory } from "./recycled-memory.ts";
+
+const KEPT_BYTES_MAX = 64 * 1024;
+
+test("memory is the same again after it was given back, and never two messages' at once", () => {
+  const memory = new RecycledMemory(KEPT_BYTES_MAX);
+  const [one, two] = [memory.lend(10_000), memory.lend(10_000)];
+  expect(one.buffer).not.toBe(two.buffer);
+  memory.giveBack(one.subarray(5));
+  expect(memory.keptBytes).toBe(16_384);
+  expect(memory.lend(9_000).buffer).toBe(one.buffer);
+  expect(memory.keptBytes).toBe(0);
+});
+
+test("no more is kept than was asked for", () => {
+  const memory = new RecycledMemory(KEPT_BYTES_MAX);
+  const lent = Array.from({ length: 10 }, () => memory.lend(16_000));
+  for (const each of lent) memory.giveBack(each);
+  expect(memory.keptBytes).toBe(KEPT_BYTES_MAX);
+  expect(lent.at(-1)?.byteLength).toBe(0);
+});
+
+test("what is given back twice is not lent twice", () => {
+  const memory = new RecycledMemory(KEPT_BYTES_MAX);
+  const lent = memory.lend(16_384);
+  memory.giveBack(lent);
+  memory.giveBack(lent);
+  expect(memory.lend(16_384).buffer).not.toBe(memory.lend(16_384).buffer);
+});
+
+test("memory from elsewhere is let go of", () => {
+  const memory = new RecycledMemory(KEPT_BYTES_MAX);
+  const own = new Uint8Array(16_384);
+  memory.giveBack(own);
+  expect([own.byteLength, memory.keptBytes]).toEqual([0, 0]);
+});
