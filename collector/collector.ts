@@ -120,6 +120,7 @@ export async function startCollector(config: Config, environment: CollectorEnvir
           : [peerService((figures) => peers.hear(figures), access.replicas)],
     });
     const look = (): CollectorStatus => ({
+      forecast: { fullSeconds: telemetry.history.fullSeconds(config.journal.bytesMax) },
       ingest: ingest.snapshot(),
       identity: access.status(),
       journal: journal.status(),

@@ -50,6 +50,10 @@ export interface RouteStatus {
 }
 
 export interface CollectorStatus {
+  readonly forecast: {
+    /** Until the journal takes nothing more, as it grew in the last minutes; Infinity (null in JSON) where it does not. */
+    readonly fullSeconds: number;
+  };
   readonly ingest: IngestSnapshot;
   /** Files of certificates and tokens, and who was refused. */
   readonly identity: AccessStatus;

@@ -45,6 +45,13 @@ export function routeSample(changes: Partial<RouteStatus> = {}): RouteStatus {
       wantsBytesPerSecond: 2_000_000,
       backlogBytes: 200_000,
       backlogAgeMs: 1_500,
+      forecast: {
+        caughtUpSeconds: 0.2,
+        quotaUsed: 0.9,
+        demandBytesPerSecond: undefined,
+        quotaNeededMibPerSecond: undefined,
+        limitIncreaseRequest: undefined,
+      },
     },
     drainSeconds: 0.2,
     ...changes,
@@ -61,6 +68,7 @@ const certificate = {
 
 export function statusSample(): CollectorStatus & { readonly routes: readonly [RouteStatus] } {
   return {
+    forecast: { fullSeconds: Number.POSITIVE_INFINITY },
     ingest: {
       ...createCounters(),
       acknowledgedCalls: 20,

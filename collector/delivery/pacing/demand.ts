@@ -20,8 +20,8 @@ export interface Sighting {
 /** Until something was delivered: as a common log line. */
 const BYTES_PER_LOG_RECORD_GUESS = 500;
 
-/** What comes in is averaged over that long. */
-const ARRIVAL_MEAN_MS = 5_000;
+/** What comes in, and what leaves, is averaged over that long. */
+const MEAN_MS = 5_000;
 
 /** So often a position is kept, to tell how old the backlog is; and that many, then the gaps between them double. */
 const MARK_MS = 1_000;
@@ -30,6 +30,7 @@ const MARKS_MAX = 128;
 export class Demand {
   #last: Sighting | undefined;
   #arrivingRecordsPerSecond = 0;
+  #deliveredBytesPerSecond = 0;
   /** Where the head was, and when: oldest first. */
   #marks: { readonly head: bigint; readonly nowMs: number }[] = [];
   #markMs = MARK_MS;
@@ -41,9 +42,20 @@ export class Demand {
     if (last === undefined) return;
     const elapsedMs = sighting.nowMs - last.nowMs;
     if (elapsedMs <= 0) return;
-    const rate = (Number(sighting.head - last.head) * 1_000) / elapsedMs;
-    this.#arrivingRecordsPerSecond +=
-      (rate - this.#arrivingRecordsPerSecond) * (1 - Math.exp(-elapsedMs / ARRIVAL_MEAN_MS));
+    const part = 1 - Math.exp(-elapsedMs / MEAN_MS);
+    const arriving = (Number(sighting.head - last.head) * 1_000) / elapsedMs;
+    this.#arrivingRecordsPerSecond += (arriving - this.#arrivingRecordsPerSecond) * part;
+    const delivered = ((sighting.deliveredBytes - last.deliveredBytes) * 1_000) / elapsedMs;
+    this.#deliveredBytesPerSecond += (delivered - this.#deliveredBytesPerSecond) * part;
+  }
+
+  /** What comes in, as Firehose will count it; undefined until something was delivered, and its size is known. */
+  get arrivingBytesPerSecond(): number | undefined {
+    return (this.#last?.deliveredBytes ?? 0) > 0 ? this.#arrivingRecordsPerSecond * this.#bytesPerLogRecord : undefined;
+  }
+
+  get deliveredBytesPerSecond(): number {
+    return this.#deliveredBytesPerSecond;
   }
 
   get wantsBytesPerSecond(): number {

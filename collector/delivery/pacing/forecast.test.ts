@@ -6,6 +6,7 @@ import {
   forecastCaughtUpSeconds,
   forecastDrainSeconds,
   forecastFullSeconds,
+  forecastRoute,
   limitIncreaseRequest,
   quotaNeededMibPerSecond,
   quotaUsed,
@@ -102,4 +103,32 @@ test("nothing is asked for when the quota is enough, or when nothing is known", 
 
 test("a duration is told in the largest unit that fits it twice", () => {
   expect([90, 150, 10_000, 200_000].map(describeDuration)).toEqual(["90 seconds", "3 minutes", "3 hours", "2 days"]);
+});
+
+test("what is foretold of a route is one object, with the text for AWS where the quota is too small", () => {
+  const MIB = 1024 * 1024;
+  const spread = new DemandSpread();
+  const flow = {
+    stream: "logs",
+    region: "eu-west-1",
+    quota: { bytesPerSecond: MIB, recordsPerSecond: 100_000, requestsPerSecond: 1_000 },
+    share: 0.5,
+    spread,
+    backlogBytes: 10 * MIB,
+    arrivingBytesPerSecond: MIB / 4,
+    deliveredBytesPerSecond: MIB / 2,
+    bytesPerSecond: MIB / 2,
+  };
+  expect(forecastRoute({ ...flow, arrivingBytesPerSecond: undefined })).toEqual({
+    caughtUpSeconds: undefined,
+    quotaUsed: 1,
+    demandBytesPerSecond: undefined,
+    quotaNeededMibPerSecond: undefined,
+    limitIncreaseRequest: undefined,
+  });
+  spread.note(2.6 * MIB, 7_200);
+  const found = forecastRoute(flow);
+  expect(found).toMatchObject({ caughtUpSeconds: 40, quotaUsed: 1, quotaNeededMibPerSecond: 4 });
+  expect(found.limitIncreaseRequest).toContain("from 1.00 MiB/s to 4.00 MiB/s");
+  expect(forecastRoute({ ...flow, arrivingBytesPerSecond: MIB }).caughtUpSeconds).toBe(Number.POSITIVE_INFINITY);
 });

@@ -145,6 +145,45 @@ export function limitIncreaseRequest({ stream, region, quota, spread }: LimitReq
   ].join("\n");
 }
 
+/** What is known of a route's flow now. Rates are of this replica, but for the quota and the spread. */
+export interface RouteFlow extends Omit<LimitRequest, "spread"> {
+  readonly spread: LimitRequest["spread"];
+  /** This replica's part of the quota, 0 to 1. */
+  readonly share: number;
+  readonly backlogBytes: number;
+  /** Undefined until the size of a log record is known. */
+  readonly arrivingBytesPerSecond: number | undefined;
+  readonly deliveredBytesPerSecond: number;
+  /** What it may send. */
+  readonly bytesPerSecond: number;
+}
+
+export interface RouteForecast {
+  /** Until the backlog is gone while as much goes on coming in; Infinity (null in JSON) where it grows. */
+  readonly caughtUpSeconds: number | undefined;
+  /** Of this replica's part of the quota. */
+  readonly quotaUsed: number;
+  /** What all replicas together got or less, in 99 % of the time since this one started. */
+  readonly demandBytesPerSecond: number | undefined;
+  readonly quotaNeededMibPerSecond: number | undefined;
+  /** Where the quota is not enough: the text to send to AWS. */
+  readonly limitIncreaseRequest: string | undefined;
+}
+
+/** All that is foretold of one route. */
+export function forecastRoute(flow: RouteFlow): RouteForecast {
+  const { quota, share, spread, arrivingBytesPerSecond, deliveredBytesPerSecond } = flow;
+  const demand = spread.quantile(0.99);
+  return {
+    caughtUpSeconds:
+      arrivingBytesPerSecond === undefined ? undefined : forecastCaughtUpSeconds({ ...flow, arrivingBytesPerSecond }),
+    quotaUsed: share === 0 ? 0 : quotaUsed(deliveredBytesPerSecond / share, quota),
+    demandBytesPerSecond: demand,
+    quotaNeededMibPerSecond: demand === undefined ? undefined : quotaNeededMibPerSecond(demand),
+    limitIncreaseRequest: limitIncreaseRequest(flow),
+  };
+}
+
 /** The largest unit of which there are two or more: 90 s is "90 seconds", 3 h is "3 hours". */
 export function describeDuration(seconds: number): string {
   const units: readonly [number, string][] = [

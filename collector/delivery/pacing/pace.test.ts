@@ -59,3 +59,21 @@ test("how far it goes beyond the known quota is the configuration's, and can cha
   expect(await isGrowing()).toBe(false);
   await pace.stop();
 });
+
+test("what comes in over time is foretold as what all replicas together need", async () => {
+  const clock = new VirtualClock();
+  const { journal, ledger, pace } = paceOf(routeOf(), clock);
+  let delivered = 0;
+  pace.start(() => delivered);
+  for (let second = 0; second < 60; second++) {
+    const first = journal.append(Array.from({ length: 100 }, () => "x"));
+    ledger.finish(first, first + 100n, { delivered: 100, filtered: 0, quarantined: 0 });
+    delivered += 100 * 20_000;
+    await clock.advance(1_000);
+  }
+  const { forecast } = pace.status();
+  expect(forecast.demandBytesPerSecond ?? 0).toBeGreaterThan(1_900_000);
+  expect(forecast).toMatchObject({ caughtUpSeconds: 0, quotaNeededMibPerSecond: 3 });
+  expect(forecast.limitIncreaseRequest).toContain("Delivery stream: s");
+  await pace.stop();
+});

@@ -16,6 +16,7 @@ import { CeilingFinder, type CeilingSource, type PartialQuota } from "./ceiling.
 import { CommitTimes } from "./commit-times.ts";
 import { Demand } from "./demand.ts";
 import { Feedback } from "./feedback.ts";
+import { DemandSpread, forecastRoute, type RouteForecast } from "./forecast.ts";
 import { Pacer } from "./pacer.ts";
 import { AwsQuotaSources } from "./quota-sources.ts";
 import { RateController, type RateStatus } from "./rate.ts";
@@ -39,6 +40,7 @@ export interface PaceStatus extends RateStatus {
   readonly backlogBytes: number;
   /** How long the oldest log record has waited, since it was accepted. */
   readonly backlogAgeMs: number;
+  readonly forecast: RouteForecast;
 }
 
 export class Pace {
@@ -48,6 +50,9 @@ export class Pace {
   readonly #finder: CeilingFinder;
   readonly #demand = new Demand();
   readonly #times = new CommitTimes();
+  /** Of what all replicas get, as far as this one can tell: its own times their number. */
+  readonly #spread = new DemandSpread();
+  #spreadMs: number;
   readonly #finishedAtStart: bigint;
   readonly #controller: RateController;
   readonly #feedback: Feedback;
@@ -59,6 +64,7 @@ export class Pace {
     const { config, ledger, clock, random, log } = options;
     this.#options = options;
     this.#finishedAtStart = finishedIn(ledger);
+    this.#spreadMs = clock.monotonicMs();
     this.#sources = new AwsQuotaSources({ ...config, streamName: config.stream, clock });
     this.#finder = new CeilingFinder({
       configured: configuredIn(config),
@@ -131,12 +137,25 @@ export class Pace {
 
   status(): PaceStatus {
     const demand = this.#look();
+    const rate = this.#controller.status();
+    const { config } = this.#options;
     return {
-      ...this.#controller.status(),
+      ...rate,
       source: this.#finder.ceiling.source,
       wantsBytesPerSecond: demand.wantsBytesPerSecond,
       backlogBytes: demand.backlogBytes,
       backlogAgeMs: this.#backlogAgeMs(demand),
+      forecast: forecastRoute({
+        stream: config.stream,
+        region: config.region,
+        quota: rate.ceiling,
+        share: rate.share,
+        spread: this.#spread,
+        backlogBytes: demand.backlogBytes,
+        arrivingBytesPerSecond: demand.arrivingBytesPerSecond,
+        deliveredBytesPerSecond: demand.deliveredBytesPerSecond,
+        bytesPerSecond: rate.bytesPerSecond,
+      }),
     };
   }
 
@@ -149,6 +168,14 @@ export class Pace {
     return committedAtMs === undefined ? seenMs : Math.max(0, clock.nowMs() - committedAtMs);
   }
 
+  #noteDemand(nowMs: number): void {
+    const arriving = this.#demand.arrivingBytesPerSecond;
+    const seconds = (nowMs - this.#spreadMs) / 1_000;
+    if (seconds < 1) return;
+    this.#spreadMs = nowMs;
+    if (arriving !== undefined) this.#spread.note(arriving * this.#controller.status().replicas, seconds);
+  }
+
   #look(): Demand {
     const { journal, ledger, clock } = this.#options;
     const finished = finishedIn(ledger);
@@ -159,6 +186,7 @@ export class Pace {
       finished: finished - this.#finishedAtStart,
       deliveredBytes: this.#deliveredBytes(),
     });
+    this.#noteDemand(clock.monotonicMs());
     return this.#demand;
   }
 }
