@@ -5,7 +5,7 @@
  *    admin      a slow start can be watched                last       and so can a slow stop
  *    access     a certificate that is bad harms nothing    6th        nobody comes in or is met any more
  *    journal    all others stand on it                     5th        what the others settled must reach the disk
- *    peers      routes begin with no more than their part  4th        their part is free when they send no more
+ *    peers      routes begin with no more than their part  4th        they take what is left, and then its part is free
  *    routes     what a crash left open goes first          3rd        calls in flight get their answers settled
  *    telemetry  it looks at all of these                   2nd        what it sends last tells of the stop
  *    control    it can have all of these do something      2nd        nobody begins anything while the rest stops
@@ -20,6 +20,9 @@ import { Telemetry } from "./admin/telemetry/telemetry.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { forecastDrainSeconds } from "./delivery/pacing/forecast.ts";
+import { Departure } from "./delivery/peers/departure.ts";
+import type { HandOverResult } from "./delivery/peers/hand-over.ts";
+import { handOverService } from "./delivery/peers/hand-over-protocol.ts";
 import { peerService } from "./delivery/peers/peer-protocol.ts";
 import { GrpcPeerTransport, listedAddresses, serviceAddresses } from "./delivery/peers/peer-transport.ts";
 import { Peers } from "./delivery/peers/peers.ts";
@@ -54,12 +57,15 @@ export interface Collector {
   reload(config: Config): Promise<void>;
   /** Takes nothing more, settles what is under way within `drainMsMax`, and lets go of the journal. */
   stop(): Promise<void>;
+  /** After that: what was to go to other replicas and did not, by route. */
+  leftBehind(): readonly HandOverResult[];
 }
 
 /** Starts all parts, or none: rejects with CollectorError when one can't be started. */
 export async function startCollector(config: Config, environment: CollectorEnvironment): Promise<Collector> {
   const { log } = environment;
   const { service, addresses } = config.peers;
+  const hasPeers = service !== undefined || addresses.length > 0;
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     phase = "stopping";
@@ -85,21 +91,35 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     const journal = await Journal.open({ ...config.journal, ...observed });
     stops.push(() => journal.close());
 
+    const transport = new GrpcPeerTransport(access.peers);
     const peers = new Peers({
       ...config.peers,
       ...environment,
       collectorId: journal.collectorId,
       addresses: service === undefined ? listedAddresses(addresses) : serviceAddresses(service),
-      transport: new GrpcPeerTransport(access.peers),
+      transport,
     });
     await peers.start();
     stops.push(() => peers.stop());
 
     const thrifty = { memory: new RecycledMemory(RECYCLED_BYTES_MAX), litter: new Litter(LITTER_BYTES_MAX) };
-    const routes = new Routes({ ...observed, ...thrifty, journal, peers, stopMsMax: config.shutdown.drainMsMax / 2 });
+    const departure = new Departure({
+      ...environment,
+      isAsked: hasPeers && config.shutdown.handOver,
+      drainMsMax: config.shutdown.drainMsMax,
+      requestBytesMax: config.ingest.requestBytesMax,
+      journal,
+      routes: () => routes.all,
+      receivers: () => peers.reachable(),
+      offer: (address, waiting, signal) => transport.handOver(address, waiting, signal),
+    });
+    stops.push(() => departure.handOver());
+
+    const routes = new Routes({ ...observed, ...thrifty, journal, peers, stopMsMax: departure.routeStopMsMax });
     await routes.apply(config.routes, config.journal.forgetRoutes);
     stops.push(() => routes.stop());
 
+    const scanLimits = { ...config.ingest, recordsMax: config.ingest.recordsPerRequestMax };
     const ingest = createIngestServer({
       ...config.ingest,
       ...observed,
@@ -107,17 +127,29 @@ export async function startCollector(config: Config, environment: CollectorEnvir
       makesProgress: () => telemetry.problems.length === 0,
       appender: journal,
       collectorId: journal.collectorId,
-      scanLimits: { ...config.ingest, recordsMax: config.ingest.recordsPerRequestMax },
+      scanLimits,
       admissionLimits: { ...ADMISSION_LIMITS_DEFAULT, ...config.ingest },
       credentials: access.serverCredentials,
       authenticator: access.senders,
       connectionLimits: config.ingest,
+      tenantLimits: {
+        ...config.tenants,
+        journalBytesMax: shareOf(config.journal.bytesMax, config.tenants.journalPercentMax),
+      },
       streamLimits: config.ingest,
       // Who has no peers hears none: a stranger could claim its part.
-      services:
-        service === undefined && addresses.length === 0
-          ? []
-          : [peerService((figures) => peers.hear(figures), access.replicas)],
+      services: hasPeers
+        ? [
+            peerService((figures) => peers.hear(figures), access.replicas),
+            handOverService({
+              take: (waiting) => departure.take(waiting),
+              limits: scanLimits,
+              requestBytesMax: config.ingest.requestBytesMax,
+              authenticator: access.replicas,
+              onFailure: (reason) => log.error({ err: reason }, "taking over failed in a way nobody foresaw"),
+            }),
+          ]
+        : [],
     });
     const look = (): CollectorStatus => ({
       forecast: { fullSeconds: telemetry.history.fullSeconds(config.journal.bytesMax) },
@@ -130,6 +162,7 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     status = look;
     await telemetry.start(look, journal.head);
     stops.push(() => telemetry.stop());
+    stops.push(() => departure.deliverOn());
 
     let drained: Promise<void> | undefined;
     const drain = (): Promise<void> => {
@@ -154,7 +187,10 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     stops.push(() => control.stop());
 
     const ingestPort = await listen(ingest.start(), config.ingest.address);
-    stops.push(drain);
+    stops.push(() => {
+      departure.begin();
+      return drain();
+    });
     phase = "running";
     const streams = config.routes.map(({ stream }) => stream);
     log.info({ ingest: config.ingest.address, admin: config.admin.address, streams }, "taking logs");
@@ -162,7 +198,7 @@ export async function startCollector(config: Config, environment: CollectorEnvir
       await routes.apply(changed.routes, changed.journal.forgetRoutes);
       current = changed;
       const fixed = (
-        ["ingest", "identity", "journal", "peers", "admin", "telemetry", "log", "shutdown"] as const
+        ["ingest", "identity", "tenants", "journal", "peers", "admin", "telemetry", "log", "shutdown"] as const
       ).filter(
         (section) =>
           !isDeepStrictEqual({ ...changed[section], forgetRoutes: 0 }, { ...config[section], forgetRoutes: 0 }),
@@ -170,11 +206,24 @@ export async function startCollector(config: Config, environment: CollectorEnvir
       if (fixed.length > 0) log.warn({ sections: fixed }, "changes in these sections take effect at the next start");
       log.info({ routes: changed.routes.map(({ name }) => name) }, "the configuration was read again");
     };
-    return { ingestPort, adminPort: admin.port, controlPort: control.port, status: look, reload, stop };
+    return {
+      ingestPort,
+      adminPort: admin.port,
+      controlPort: control.port,
+      status: look,
+      reload,
+      stop,
+      leftBehind: () => departure.leftBehind,
+    };
   } catch (reason) {
     await stop();
     throw reason;
   }
+}
+
+/** Undefined where the whole is nobody's to divide. */
+function shareOf(bytes: number, percent: number): number | undefined {
+  return percent === 100 ? undefined : (bytes * percent) / 100;
 }
 
 function describeRoute({ config, ledger, pause, status, pace: paceOf }: Route, journal: Journal): RouteStatus {

@@ -12,6 +12,7 @@ import { ingest } from "./config-ingest.ts";
 import { lineKeys } from "./config-lines.ts";
 import { pacingKeys } from "./config-pacing.ts";
 import { telemetry } from "./config-telemetry.ts";
+import { tenantRelations, tenants } from "./config-tenants.ts";
 import {
   anyBytes,
   anyInteger,
@@ -125,6 +126,9 @@ const log = z.strictObject({
 
 const shutdown = z.strictObject({
   drainMsMax: integer(0, 3_600_000, 25_000).describe("How long a stop may take: below the pod's grace period."),
+  handOver: yesOrNo
+    .default(true)
+    .describe("With peers: deliver on while stopping, then give them what is left. Not where the volume stays."),
 });
 
 const route = z.strictObject({
@@ -135,12 +139,13 @@ const route = z.strictObject({
   ...firehose.shape,
 });
 
-const SECTIONS = { ingest, identity, journal, firehose, peers, admin, telemetry, log, shutdown };
+const SECTIONS = { ingest, identity, tenants, journal, firehose, peers, admin, telemetry, log, shutdown };
 
 /** Sections may be left out: what is needed of them is said below. */
 const schema = z.strictObject({
   ingest: ingest.prefault({}),
   identity: identity.prefault({}),
+  tenants: tenants.prefault({}),
   journal: journal.prefault({}),
   firehose: firehose.prefault({}),
   peers: peers.prefault({}),
@@ -273,6 +278,7 @@ function brokenRelations(all: z.output<typeof schema>): string[] {
     ],
     ...identityRelations({ ingest, identity, peers }),
     ...adminRelations({ admin, identity }),
+    ...tenantRelations(all),
     ...brokenRouteRelations("firehose", routes === undefined ? firehose : undefined),
     ...(routes ?? []).flatMap((each, index) => brokenRouteRelations(`routes.${index}`, each)),
     ...(routes ?? []).map(({ name }, index): [boolean, string] => [

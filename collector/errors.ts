@@ -29,6 +29,11 @@ const codes = {
     retryable: false,
     meaning: "the credentials are good, but their tenant is not among identity.tenants",
   },
+  tenant_over_limit: {
+    status: status.RESOURCE_EXHAUSTED,
+    retryable: true,
+    meaning: "the tenant has taken its part of the rate, the memory or the journal: others still have theirs",
+  },
   journal_full: {
     status: status.UNAVAILABLE,
     retryable: true,

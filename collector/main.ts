@@ -1,10 +1,11 @@
 /**
  * The process: arguments, environment, signals, exit code. Nothing else in the collector reads process.env or exits.
  *
- * Exit codes: 0 stopped as asked; 1 something failed, the journal keeps what was accepted; 2 it could not be started as
+ * Exit codes: 0 stopped as asked; 1 something failed, or no peer took what it was to take: the journal keeps it; 2 it could not be started as
  * configured.
  */
 import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import { systemClock } from "./clock.ts";
@@ -102,8 +103,19 @@ async function run(config: Config, readAgain: () => Config): Promise<number> {
   log.info({ signal: await signalled.promise }, "stopping");
   await collector.stop();
   const waiting = collector.status().routes.map(({ route, ledger }) => ({ route, logRecords: String(ledger.waiting) }));
-  log.info({ waiting }, "stopped; what waits is in the journal and goes on at the next start");
-  return 0;
+  const left = collector
+    .leftBehind()
+    .map(({ left: logRecords, ...each }) => ({ ...each, logRecords: String(logRecords) }));
+  if (left.length === 0) {
+    log.info({ waiting }, "stopped; what waits is in the journal and goes on at the next start");
+    return 0;
+  }
+  const directory = resolve(config.journal.directory);
+  log.error(
+    { left, waiting, directory },
+    "stopped with logs that no other replica took: they are in the journal's folder, which must be kept; start a collector with it",
+  );
+  return 1;
 }
 
 try {

@@ -25,6 +25,8 @@ export interface Ledger {
   readonly waiting: bigint;
   /** How many of the accepted were so by a replay. */
   readonly replayed: bigint;
+  /** Journalled by another replica when this one stopped, and that one's to deliver. */
+  readonly handedOver: bigint;
 }
 
 export interface RouteStatus {
@@ -65,7 +67,7 @@ export interface CollectorStatus {
 /** The ledger of a route over [start, head). */
 export function toLedger(
   head: bigint,
-  { start, totals, replayed }: Pick<RouteLedger, "start" | "totals" | "replayed">,
+  { start, totals, replayed, handedOver }: Pick<RouteLedger, "start" | "totals" | "replayed" | "handedOver">,
 ): Ledger {
   const accepted = head - start + replayed;
   const { delivered, filtered, quarantined } = totals;
@@ -74,8 +76,9 @@ export function toLedger(
     delivered,
     filtered,
     quarantined,
-    waiting: accepted - delivered - filtered - quarantined,
+    waiting: accepted - delivered - filtered - quarantined - handedOver,
     replayed,
+    handedOver,
   };
 }
 

@@ -69,6 +69,18 @@ test("when parts are refused for good, the log record goes into quarantine whole
   expect(rig.ledger.entries).toHaveLength(1);
   expect(rig.ledger.entries[0]).toMatchObject({ ordinal: 5n, reason: "refused" });
   expect(new TextDecoder().decode(rig.ledger.entries[0]?.request)).toBe(`${LARGE}\n`);
+  // What the quarantine says of the parts is what Firehose saw.
+  const [, refused, parts, taken, underWay] =
+    /this is about part (\d+) of (\d+); parts taken before it: (.+); under way: (.+); not sent: \d+\)$/.exec(
+      rig.ledger.entries[0]?.message ?? "",
+    ) ?? [];
+  const numbers = (list = ""): number[] => (list === "none" ? [] : list.split(", ").map(Number));
+  const told = [...numbers(taken), ...numbers(underWay)];
+  const arrived = partsIn(rig.sink.lines);
+  for (const { part } of arrived) expect(told).toContain(part);
+  for (const part of numbers(taken)) expect(arrived.map((each) => each.part)).toContain(part);
+  expect(["2", "4"]).toContain(refused ?? "");
+  expect(Number(parts)).toBeGreaterThan(arrived.length);
   expect(rig.ledger.totals).toEqual({ delivered: 55n, filtered: 0n, quarantined: 1n });
   expect(await advanceUntil(rig.clock, () => rig.delivery.status().readAheadBytes === 0, MINUTE_MS)).toBe(true);
   await rig.delivery.stop(0);

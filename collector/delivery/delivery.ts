@@ -43,7 +43,8 @@ import type { Pacer } from "./pacing/pacer.ts";
 import { type Compress, type Compression, compress } from "./packing/compress.ts";
 import type { Oversize } from "./packing/oversize.ts";
 import { billedBytes, ordinalOf, type PackedRecord } from "./packing/pack.ts";
-import { type ExtractRecord, type LineSource, quarantineEntry, ReadAhead } from "./read-ahead.ts";
+import type { ExtractRecord, LineSource, ReadAheadOptions } from "./read-ahead.ts";
+import { quarantineEntry, ReadAhead } from "./read-ahead.ts";
 import { untilDone } from "./until-done.ts";
 
 /** Where records go. */
@@ -57,7 +58,7 @@ export interface Sink {
 
 export type { CallOutcome };
 
-export interface DeliveryOptions {
+export interface DeliveryOptions extends Pick<ReadAheadOptions, "transcoderOf"> {
   readonly journal: JournalReader;
   readonly ledger: RouteLedger;
   readonly sink: Sink;
@@ -327,15 +328,12 @@ export class Delivery {
   }
 
   #take(record: PackedRecord): void {
-    const { whole, first, end } = record;
+    const { part, first, end } = record;
     count(this.#delivered, record);
     this.#delivered.lineBytes += record.pressed?.lineBytes ?? record.bytes.length;
     this.#delivered.billedBytes += billedBytes(record.bytes.length);
     this.#outbox.settled(record);
-    if (whole !== undefined) {
-      whole.partsLeft -= 1;
-      if (whole.partsLeft > 0 || whole.isQuarantined) return;
-    }
+    if (part !== undefined && !part.line.take(part.number)) return;
     const logRecords = record.ends.length;
     const filtered = Number(end - first) - logRecords;
     this.#options.ledger.finish(first, end, { delivered: logRecords, filtered, quarantined: 0 });
@@ -360,14 +358,15 @@ export class Delivery {
 
   async #quarantine(line: PackedRecord, verdict: Verdict): Promise<void> {
     const { ledger, journal, clock, extractRecord } = this.#options;
-    if (line.whole?.isQuarantined) {
+    const { part } = line;
+    if (part?.line.isQuarantined) {
       // Another part of it has taken the whole log record there.
       this.#outbox.settled(line);
       return;
     }
-    if (line.whole !== undefined) line.whole.isQuarantined = true;
     const ordinal = ordinalOf(line, 0);
-    const message = `${verdict.code}: ${verdict.message}`;
+    const others = part === undefined ? "" : ` (${part.line.refuse(part.number)})`;
+    const message = `${verdict.code}: ${verdict.message}${others}`;
     const put = async (): Promise<true> => {
       const commit = await journal.read(ordinal);
       // Its segment was set aside since it was read ahead: after a restart the whole range is told as damage.

@@ -23,6 +23,24 @@ export function createTranscoder(config: LineConfig, collectorId: string): Trans
   });
 }
 
+/** How many collectors' log records are read by turns: those of one come in a row. */
+const TRANSCODERS_MAX = 4;
+
+/** A transcoder for each collector that log records came from; the last few are kept, since each has memory of its own. */
+export function transcodersOf(config: LineConfig): (collectorId: string) => Transcoder {
+  const kept = new Map<string, Transcoder>();
+  return (collectorId) => {
+    const transcoder = kept.get(collectorId) ?? createTranscoder(config, collectorId);
+    kept.delete(collectorId);
+    kept.set(collectorId, transcoder);
+    for (const oldest of kept.keys()) {
+      if (kept.size <= TRANSCODERS_MAX) break;
+      kept.delete(oldest);
+    }
+    return transcoder;
+  };
+}
+
 /**
  * What is wrong with the keys that say what lines look like: for each the key, and words of one or more lines. Reads the
  * file with the salt.

@@ -85,13 +85,20 @@ export class Outbox {
 
   /** Takes out the next call: at least one record, if there is one. It stays held until each record is settled. */
   next(limits: CallLimits, probe: boolean): Call | undefined {
-    const split = this.#splits.pop();
-    if (split !== undefined) return split;
+    for (let split = this.#splits.pop(); split !== undefined; split = this.#splits.pop()) {
+      const records = split.records.filter((record) => !this.#isLetGo(record));
+      if (records.length === split.records.length) return sent(split);
+      if (records.length > 0) return sent({ ...again(records), retried: Math.min(split.retried, records.length) });
+    }
     const records: PackedRecord[] = [];
     let bytes = 0;
     const fill = (from: PackedRecord[]): void => {
       let count = 0;
       for (const record of from) {
+        if (this.#isLetGo(record)) {
+          count += 1;
+          continue;
+        }
         const fits = records.length < limits.recordsMax && bytes + record.bytes.length <= limits.bytesMax;
         if (!fits && records.length > 0) break;
         records.push(record);
@@ -105,13 +112,21 @@ export class Outbox {
     if (this.#retries.length === 0) fill(this.#fresh);
     // The room that read-ahead waits for to close a thin record may be there now.
     this.room.ring();
-    if (records.length > 0) return { records, bytes, retried };
+    if (records.length > 0) return sent({ records, bytes, retried });
     const suspect = probe ? this.#suspects.shift() : undefined;
-    return suspect === undefined ? undefined : again([suspect]);
+    return suspect === undefined ? undefined : sent(again([suspect]));
+  }
+
+  /** A part of a line that another part has taken into quarantine is not sent: see parted-line.ts. */
+  #isLetGo(record: PackedRecord): boolean {
+    if (record.part?.line.isQuarantined !== true) return false;
+    this.settled(record);
+    return true;
   }
 
   /** Puts back a call that was not made. */
   putBack(call: Call): void {
+    for (const { part } of call.records) part?.line.giveBack(part.number);
     // As it was, so that halves stay apart: a call of its own, before all others.
     this.#splits.push(call);
   }
@@ -125,6 +140,7 @@ export class Outbox {
 
   /** The record failed and goes again, before anything fresh. */
   retry(record: PackedRecord): void {
+    record.part?.line.giveBack(record.part.number);
     this.#retries.push(record);
     this.work.ring();
   }
@@ -137,6 +153,7 @@ export class Outbox {
     const records = call.records.map((record) => ({ ...record, refusedAtTaken: record.refusedAtTaken ?? taken }));
     const [only] = records;
     if (only === undefined) return undefined;
+    for (const { part } of records) part?.line.giveBack(part.number);
     if (records.length > 1) {
       const half = records.length >>> 1;
       this.#splits.push(again(records.slice(half)), again(records.slice(0, half)));
@@ -152,6 +169,7 @@ export class Outbox {
 
   /** Keeps a line that was refused while nothing else was taken: it may be the stream that is wrong, not the line. */
   suspect(record: PackedRecord): void {
+    record.part?.line.giveBack(record.part.number);
     // A copy: the view would keep the whole record that it was cut from.
     this.#suspects.push({ ...record, bytes: record.bytes.slice() });
     this.work.ring();
@@ -164,6 +182,11 @@ export class Outbox {
     this.#suspects = [];
     this.work.ring();
   }
+}
+
+function sent(call: Call): Call {
+  for (const { part } of call.records) part?.line.send(part.number);
+  return call;
 }
 
 /** A call of records that were all sent before. */

@@ -11,7 +11,7 @@
  */
 import type { Clock, Random } from "../clock.ts";
 import { assert } from "../errors.ts";
-import type { Commit, JournalReader, QuarantineEntry, RouteLedger } from "../journal/port.ts";
+import type { Commit, JournalReader, Origin, QuarantineEntry, RouteLedger } from "../journal/port.ts";
 import type { Log } from "../log.ts";
 import type { extractRecord } from "../otlp/edit.ts";
 import type { Lines, Transcoder } from "../otlp/transcode.ts";
@@ -19,7 +19,8 @@ import { release } from "../release.ts";
 import type { Outbox } from "./outbox.ts";
 import { type Compress, type Compression, compressibleBytesMax } from "./packing/compress.ts";
 import { type Oversize, planParts, splitLine, truncateLine } from "./packing/oversize.ts";
-import { type PackedRecord, Packer, type PartedLine } from "./packing/pack.ts";
+import { type PackedRecord, Packer } from "./packing/pack.ts";
+import { PartedLine } from "./packing/parted-line.ts";
 import { Press, pressRecord } from "./packing/press.ts";
 import { untilDone } from "./until-done.ts";
 
@@ -40,6 +41,8 @@ export interface ReadAheadOptions {
   readonly ledger: RouteLedger;
   readonly outbox: Outbox;
   readonly transcoder: LineSource;
+  /** For log records that another collector accepted: their ids are that one's. @default transcoder */
+  readonly transcoderOf?: (collectorId: string) => LineSource;
   readonly extractRecord: ExtractRecord;
   readonly clock: Clock;
   readonly random: Random;
@@ -166,7 +169,8 @@ export class ReadAhead {
       const to = Number(end - commit.first);
       let lines: Lines;
       try {
-        lines = this.#options.transcoder.transcode(commit.request, commit.first, from, to);
+        const { origin } = commit;
+        lines = this.#transcoderOf(origin).transcode(commit.request, origin?.first ?? commit.first, from, to);
       } catch (error) {
         await this.#takeEach(commit, next, end, error, signal);
         return;
@@ -178,6 +182,11 @@ export class ReadAhead {
       if (!(await this.#pack(commit, lines, signal))) return;
       next = commit.first + BigInt(lines.to);
     }
+  }
+
+  #transcoderOf(origin: Origin | undefined): LineSource {
+    const { transcoder, transcoderOf } = this.#options;
+    return origin === undefined || transcoderOf === undefined ? transcoder : transcoderOf(origin.collectorId);
   }
 
   /** One of the log records in [first, end) could not be transcoded: it goes into quarantine, the others go on. */
@@ -233,19 +242,25 @@ export class ReadAhead {
     const text = line.bytes.subarray(0, -1);
     const cut = oversize === "truncate" ? truncateLine(text, this.#lineBytesMax - 1) : undefined;
     if (cut === undefined) {
-      await this.#takeParts(line.first, text, signal);
+      await this.#takeParts(commit, line.first, text, signal);
       return;
     }
     await this.#push(singleLine(line.first, Buffer.concat([cut, NEWLINE])), signal);
     this.#counts.truncated += 1;
   }
 
-  async #takeParts(ordinal: bigint, text: Uint8Array, signal: AbortSignal): Promise<void> {
-    const recordId = `${this.#options.journal.collectorId}/${ordinal}`;
+  async #takeParts(commit: Commit, ordinal: bigint, text: Uint8Array, signal: AbortSignal): Promise<void> {
+    const { collectorId, first } = commit.origin ?? {
+      collectorId: this.#options.journal.collectorId,
+      first: commit.first,
+    };
+    const recordId = `${collectorId}/${ordinal - commit.first + first}`;
     const plan = planParts(text, recordId, Math.min(PART_BYTES_MAX, this.#lineBytesMax));
-    const whole: PartedLine = { partsLeft: plan.length, isQuarantined: false };
+    const line = new PartedLine(plan.length);
+    let number = 0;
     for (const bytes of splitLine(text, recordId, plan)) {
-      await this.#push({ ...singleLine(ordinal, bytes), whole }, signal);
+      number += 1;
+      await this.#push({ ...singleLine(ordinal, bytes), part: { line, number } }, signal);
       if (signal.aborted) return;
     }
     this.#counts.split += 1;

@@ -10,7 +10,7 @@ import type { RecycledMemory } from "../recycled-memory.ts";
 import { Delivery, type DeliveryStatus } from "./delivery.ts";
 import { StreamCheck } from "./firehose/describe.ts";
 import { FirehoseSink } from "./firehose/firehose.ts";
-import { createTranscoder } from "./lines.ts";
+import { createTranscoder, transcodersOf } from "./lines.ts";
 import { Pace, type PaceStatus } from "./pacing/pace.ts";
 import type { Peers } from "./peers/peers.ts";
 
@@ -81,6 +81,7 @@ export function startRoute(options: RouteOptions): Route {
       observer?.called({ route: ledger.route, stream: config.stream, ms, acceptedBytes, throttledBytes, records });
     },
     transcoder: createTranscoder(config, journal.collectorId),
+    transcoderOf: transcodersOf(config),
     extractRecord,
     compression: config.compression,
     oversize: config.oversize,

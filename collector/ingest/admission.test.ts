@@ -16,6 +16,7 @@ const LIMITS: AdmissionLimits = {
 
 /** One call under test: its work is finished by hand. */
 class Call implements Caller {
+  readonly tenant = "default";
   readonly deadlineAtMs: number;
   cancelled = false;
   /** How often its work was begun. */

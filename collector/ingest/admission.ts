@@ -48,6 +48,8 @@ export const ADMISSION_LIMITS_DEFAULT: AdmissionLimits = {
 
 /** What admission needs to know of a call. */
 export interface Caller {
+  /** Whose limits it falls under. */
+  readonly tenant: string;
   /** When its client stops waiting: wall time in milliseconds since 1970, or Infinity. */
   readonly deadlineAtMs: number;
   readonly cancelled: boolean;

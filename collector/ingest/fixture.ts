@@ -15,6 +15,7 @@ export const SCAN_LIMITS: ScanLimits = { recordsMax: 50_000, nestingMax: 32, rec
 
 /** A journal in memory whose room and failures a test decides. */
 export class FakeAppender implements Appender {
+  readonly tail = 0n;
   readonly appended: { request: Buffer; records: number }[] = [];
   /** Thrown by the next appends, one each. */
   readonly failures: unknown[] = [];
@@ -61,6 +62,10 @@ export class FakeAppender implements Appender {
     const first = BigInt(this.records);
     this.appended.push({ request: Buffer.from(request), records });
     return first;
+  }
+
+  status(): { committedBytes: number; writtenBytes: number } {
+    return { committedBytes: 0, writtenBytes: 0 };
   }
 
   hasRoom(): boolean {

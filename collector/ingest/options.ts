@@ -14,6 +14,7 @@ import type { RecycledMemory } from "../recycled-memory.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import type { IngestCounters } from "./counters.ts";
 import type { StreamLimits, StreamsSnapshot } from "./streams.ts";
+import type { TenantJournal, TenantLimits, TenantStatus } from "./tenants.ts";
 
 /** A service that is offered on the same port, by another part of the collector. */
 export interface ServedService {
@@ -29,7 +30,7 @@ export interface ServedService {
 }
 
 export interface IngestOptions {
-  readonly appender: Appender;
+  readonly appender: Appender & TenantJournal;
   /** Names the journal, for clients of streams. */
   readonly collectorId: string;
   /** Where to listen, `host:port`; port 0 lets the system choose. */
@@ -63,6 +64,8 @@ export interface IngestOptions {
   readonly credentials?: ServerCredentials;
   /** Who may send. @default everybody */
   readonly authenticator?: Authenticator;
+  /** What each tenant may take. @default all */
+  readonly tenantLimits?: TenantLimits;
   /** @default CONNECTION_LIMITS_DEFAULT */
   readonly connectionLimits?: ConnectionLimits;
   /** How long a connection may be without a call. @default 4 minutes */
@@ -94,6 +97,8 @@ export interface IngestSnapshot extends Readonly<IngestCounters> {
   /** Calls that wait to be read. */
   readonly unreadCalls: number;
   readonly streams: StreamsSnapshot;
+  /** Those that take most. */
+  readonly tenants: readonly TenantStatus[];
   /** Connections that are open, and those that were not let in, by why. */
   readonly connections: Readonly<ConnectionCounters> & { readonly open: number };
 }

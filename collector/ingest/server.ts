@@ -11,7 +11,7 @@ import { systemClock } from "../clock.ts";
 import { type AssertionError, assert } from "../errors.ts";
 import { Authenticator } from "../identity/authenticator.ts";
 import { CONNECTION_LIMITS_DEFAULT, ConnectionGuard } from "../identity/connection-guard.ts";
-import { createIdentityInterceptor } from "../identity/interceptor.ts";
+import { createIdentityInterceptor, identityOf } from "../identity/interceptor.ts";
 import { LITTER_BYTES_MAX, Litter } from "../litter.ts";
 import { silentLog } from "../log.ts";
 import { noObserver } from "../observer.ts";
@@ -27,6 +27,7 @@ import { createReception, ReceptionGate } from "./reception.ts";
 import { createSmallRequests } from "./small-requests.ts";
 import { STREAM_LIMITS_DEFAULT, Streams } from "./streams.ts";
 import { createTake } from "./take.ts";
+import { Tenants } from "./tenants.ts";
 
 const MIB = 1024 * 1024;
 
@@ -53,6 +54,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     services = [],
     credentials = ServerCredentials.createInsecure(),
     authenticator = new Authenticator(),
+    tenantLimits = {},
     connectionLimits = CONNECTION_LIMITS_DEFAULT,
     connectionIdleMsMax = 240_000,
     memory = new RecycledMemory(MESSAGE_MEMORY_BYTES_MAX),
@@ -74,7 +76,8 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   const gate = new ReceptionGate(receptionLimits, clock, litter);
   const acceptsWrites = (): boolean => admission.acceptsWrites();
   const health = createHealth({ acceptsWrites, makesProgress, clock, pollMs: healthPollMs });
-  const take = createTake({ appender, admission, limits: scanLimits, counters, observer, clock });
+  const tenants = new Tenants(tenantLimits, admissionLimits, appender, clock);
+  const take = createTake({ appender, admission, tenants, limits: scanLimits, counters, observer, clock });
   const failures = new Failures({ counters, log, clock, random, onBug });
   const exportLogs = createExport(take, counters);
   const streams = new Streams({
@@ -152,7 +155,8 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   server.addService(protocol.health, health.handlers);
   for (const { definition, handlers } of services) server.addService(definition, handlers);
   const packages = Object.assign({}, protocol.packages, ...services.map((service) => service.packages));
-  const names = [LOGS_SERVICE, INGEST_SERVICE, HEALTH_SERVICE, ...services.map(({ name }) => name)];
+  const offered = new Set(services.map(({ name }) => name));
+  const names = [LOGS_SERVICE, INGEST_SERVICE, HEALTH_SERVICE, ...offered];
   new ReflectionService(packages, { services: names }).addToServer(server);
 
   return {
@@ -170,6 +174,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     drain: async (deadlineMs) => {
       health.drain();
       streams.drain();
+      tenants.drain();
       admission.drain();
       gate.drain(shuttingDown());
       const finished = new AbortController();
@@ -194,6 +199,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
       receivingBytes: gate.bytes,
       unreadCalls: gate.waiting,
       streams: streams.snapshot(),
+      tenants: tenants.status(),
       connections: { ...guard.counters, open: guard.open },
     }),
   };
@@ -202,6 +208,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
 /** grpc-js emits "cancelled" after every call; admission listens only while a call is held, so it means the client. */
 function callerOf(call: ServerUnaryCall<Buffer, Buffer>): Caller {
   return {
+    tenant: identityOf(call.metadata).tenant,
     deadlineAtMs: Number(call.getDeadline()),
     get traceparent() {
       return call.metadata.get("traceparent").map(String)[0];

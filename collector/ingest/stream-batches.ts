@@ -17,6 +17,8 @@ import type { Take, Taken } from "./take.ts";
 import { type Packing, unpack } from "./unpack.ts";
 
 export interface BatchParts {
+  /** Whose batches they are. */
+  readonly tenant: string;
   readonly take: Take;
   /** Room for messages as they come. */
   readonly gate: ReceptionGate;
@@ -154,6 +156,7 @@ export class StreamBatches {
   #submit(batch: Batch): void {
     const isGone = (): boolean => this.#isGone;
     const caller: Caller = {
+      tenant: this.#parts.tenant,
       deadlineAtMs: Number.POSITIVE_INFINITY,
       isPatient: true,
       get cancelled() {

@@ -12,6 +12,7 @@
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import type { Clock, Random } from "../clock.ts";
 import { assert, CollectorError } from "../errors.ts";
+import { identityOf } from "../identity/interceptor.ts";
 import type { Litter } from "../litter.ts";
 import type { RecycledMemory } from "../recycled-memory.ts";
 import { shuttingDown } from "./admission.ts";
@@ -95,7 +96,7 @@ interface Arrived {
 export class Streams {
   readonly #options: StreamsOptions;
   readonly #windowLimits: WindowLimits;
-  readonly #parts: StreamParts;
+  readonly #parts: Omit<StreamParts, "tenant">;
   readonly #gate: ReceptionGate;
   /** By what an interceptor and its call's handler both have. */
   readonly #arrived = new WeakMap<Metadata, Arrived>();
@@ -173,7 +174,7 @@ export class Streams {
   readonly handle = ({ metadata }: { readonly metadata: Metadata }): void => {
     const arrived = this.#arrived.get(metadata);
     assert(arrived !== undefined, "every stream comes through its interceptor");
-    arrived.stream = this.#open(arrived.call);
+    arrived.stream = this.#open(arrived.call, identityOf(metadata).tenant);
     arrived.stream?.start();
   };
 
@@ -193,7 +194,7 @@ export class Streams {
     for (const stream of this.#streams) stream.end(shuttingDown());
   }
 
-  #open(call: StreamCall): BatchStream | undefined {
+  #open(call: StreamCall, tenant: string): BatchStream | undefined {
     const { limits, random } = this.#options;
     if (this.#isDraining || this.#streams.size >= limits.streamsMax) {
       const tooMany = new CollectorError("overloaded", `${limits.streamsMax} streams are open here already`);
@@ -202,7 +203,7 @@ export class Streams {
     }
     this.#counts.opened++;
     const windowBytes = windowBytesFor(this.#streams.size + 1, this.#windowBytes, this.#windowLimits);
-    const stream = new BatchStream(call, windowBytes, this.#parts);
+    const stream = new BatchStream(call, windowBytes, { ...this.#parts, tenant });
     this.#streams.add(stream);
     this.#fitWindows();
     call.stream.once("close", () => this.#lingering.delete(stream));

@@ -10,10 +10,12 @@ import { withoutRefused } from "../otlp/edit.ts";
 import { type ScanLimits, scan } from "../otlp/scan.ts";
 import { type Admission, type Caller, CallerGone } from "./admission.ts";
 import type { IngestCounters } from "./counters.ts";
+import type { Tenants } from "./tenants.ts";
 
 export interface TakeParts {
   readonly appender: Pick<Appender, "append">;
   readonly admission: Admission;
+  readonly tenants: Tenants;
   readonly limits: ScanLimits;
   readonly counters: IngestCounters;
   readonly observer: Observer;
@@ -36,10 +38,11 @@ export interface Taken {
 export type Take = (request: Uint8Array, caller: Caller, onAdmitted?: () => void) => Promise<Taken>;
 
 /**
- * Rejects with what `scan` throws (`invalid_request`, `request_too_large`) and what `Admission.run` rejects with.
+ * Rejects with what `scan` throws (`invalid_request`, `request_too_large`) and what `Tenants.run` and
+ * `Admission.run` reject with.
  * Resolves only after the synced write; a request without a record that can be taken writes nothing.
  */
-export function createTake({ appender, admission, limits, counters, observer, clock }: TakeParts): Take {
+export function createTake({ appender, admission, tenants, limits, counters, observer, clock }: TakeParts): Take {
   return async (request, caller, onAdmitted) => {
     const sinceMs = clock.monotonicMs();
     const bytes = request.length;
@@ -54,7 +57,9 @@ export function createTake({ appender, admission, limits, counters, observer, cl
         onAdmitted?.();
         return appender.append(taken, records);
       };
-      const firstOrdinal = records > 0 ? await admission.run(taken.length, caller, write) : undefined;
+      const admit = (): Promise<bigint> => admission.run(taken.length, caller, write);
+      const size = { bytes: taken.length, records };
+      const firstOrdinal = records > 0 ? await tenants.run(size, caller, admit) : undefined;
 
       counters.acknowledgedRecords += records;
       if (records > 0) counters.acknowledgedBytes += taken.length;

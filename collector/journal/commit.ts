@@ -7,6 +7,7 @@
  * One write at a time, since LevelDB gives no order between parallel ones; no timer, since the write itself is the wait.
  * Where much waits, the next group is prepared while the one before is written; where little does, it is left to gather.
  */
+import type { Origin } from "./port.ts";
 
 /** The requests of one write. */
 export interface CommitGroup {
@@ -15,6 +16,8 @@ export interface CommitGroup {
   readonly records: number;
   /** See `EntryFacts`. */
   readonly onlyRoute: number;
+  /** See `EntryFacts`. Who has one is alone in its group. */
+  readonly origin?: Origin | undefined;
 }
 
 export interface CommitWriter<Prepared> {
@@ -29,6 +32,7 @@ interface Waiting {
   readonly request: Uint8Array;
   readonly records: number;
   readonly onlyRoute: number;
+  readonly origin: Origin | undefined;
   readonly resolve: (ordinal: bigint) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -59,11 +63,11 @@ export class CommitQueue<Prepared> {
   }
 
   /** Resolves with the ordinal of the request's first record, after its write; rejects as that did. */
-  append(request: Uint8Array, records: number, onlyRoute = 0): Promise<bigint> {
+  append(request: Uint8Array, records: number, onlyRoute = 0, origin?: Origin): Promise<bigint> {
     return new Promise((resolve, reject) => {
       this.#pendingBytes += request.byteLength;
       this.#waitingBytes += request.byteLength;
-      this.#waiting.push({ request, records, onlyRoute, resolve, reject });
+      this.#waiting.push({ request, records, onlyRoute, origin, resolve, reject });
       if (this.#isGathered()) this.#onGathered?.();
       this.#running ??= this.#run();
     });
@@ -159,9 +163,10 @@ export class CommitQueue<Prepared> {
     let bytes = 0;
     let length = 0;
     const [first] = this.#waiting;
-    for (const { request, onlyRoute } of this.#waiting) {
+    for (const { request, onlyRoute, origin } of this.#waiting) {
       const isFull = bytes + request.byteLength > this.#commitBytesMax;
-      if (length > 0 && (isFull || onlyRoute !== first?.onlyRoute)) break;
+      const isAlone = origin !== undefined || first?.origin !== undefined;
+      if (length > 0 && (isFull || isAlone || onlyRoute !== first?.onlyRoute)) break;
       bytes += request.byteLength;
       length++;
     }

@@ -8,8 +8,9 @@
  * whenever a row is read or written.
  *
  * Seeking back opens [to, cursor) again. Its counts are known as sums only, so they are not taken back: `replayed` says how
- * many will be counted once more, and below the cursor delivered + filtered + quarantined = cursor - start + replayed.
- * The cursor and the number are one row, so a crash leaves both or neither. A row without a replay is written as before.
+ * many will be counted once more, and below the cursor delivered + filtered + quarantined + handed over = cursor - start + replayed.
+ * The cursor and the number are one row, so a crash leaves both or neither. A row without a replay or a
+ * hand-over is written without their numbers.
  */
 import { assert, CollectorError } from "../errors.ts";
 import type { Meta } from "./meta.ts";
@@ -23,6 +24,7 @@ interface Range {
   filtered: bigint;
   quarantined: bigint;
   replayed: bigint;
+  handedOver: bigint;
 }
 
 /** The pure part: no disk, no time. */
@@ -33,7 +35,15 @@ export class RouteState {
   #beyond: Range[] = [];
 
   constructor(start: bigint) {
-    this.#below = { first: start, end: start, delivered: 0n, filtered: 0n, quarantined: 0n, replayed: 0n };
+    this.#below = {
+      first: start,
+      end: start,
+      delivered: 0n,
+      filtered: 0n,
+      quarantined: 0n,
+      replayed: 0n,
+      handedOver: 0n,
+    };
   }
 
   get start(): bigint {
@@ -43,6 +53,10 @@ export class RouteState {
   /** Ordinals that were opened once more. */
   get replayed(): bigint {
     return this.#below.replayed;
+  }
+
+  get handedOver(): bigint {
+    return [this.#below, ...this.#beyond].reduce(joined).handedOver;
   }
 
   get cursor(): bigint {
@@ -81,6 +95,7 @@ export class RouteState {
       filtered: BigInt(counts.filtered),
       quarantined: BigInt(counts.quarantined),
       replayed: 0n,
+      handedOver: BigInt(counts.handedOver ?? 0),
     };
     assert(first < end && isBalanced(range), `counts of [${first}, ${end}) do not add up`);
     let index = this.#beyond.length;
@@ -190,6 +205,10 @@ export class Cursor implements RouteLedger {
     return this.#state.replayed;
   }
 
+  get handedOver(): bigint {
+    return this.#state.handedOver;
+  }
+
   get totals(): { delivered: bigint; filtered: bigint; quarantined: bigint } {
     return this.#state.totals;
   }
@@ -243,7 +262,8 @@ export class Cursor implements RouteLedger {
 }
 
 function isBalanced(range: Range): boolean {
-  return range.delivered + range.filtered + range.quarantined === range.end - range.first + range.replayed;
+  const finished = range.delivered + range.filtered + range.quarantined + range.handedOver;
+  return finished === range.end - range.first + range.replayed;
 }
 
 function joined(left: Range, right: Range): Range {
@@ -254,17 +274,19 @@ function joined(left: Range, right: Range): Range {
     filtered: left.filtered + right.filtered,
     quarantined: left.quarantined + right.quarantined,
     replayed: left.replayed + right.replayed,
+    handedOver: left.handedOver + right.handedOver,
   };
 }
 
 function toRow(range: Range): string[] {
-  const { first, end, delivered, filtered, quarantined, replayed } = range;
-  return [first, end, delivered, filtered, quarantined, ...(replayed === 0n ? [] : [replayed])].map(String);
+  const { first, end, delivered, filtered, quarantined, replayed, handedOver } = range;
+  const rare = handedOver > 0n ? [replayed, handedOver] : replayed > 0n ? [replayed] : [];
+  return [first, end, delivered, filtered, quarantined, ...rare].map(String);
 }
 
 function fromRow(row: string[]): Range {
-  const [first, end, delivered, filtered, quarantined, replayed = 0n] = row.map(BigInt);
+  const [first, end, delivered, filtered, quarantined, replayed = 0n, handedOver = 0n] = row.map(BigInt);
   if (first === undefined || end === undefined) throw new Error("a range is cut short");
   if (delivered === undefined || filtered === undefined || quarantined === undefined) throw new Error("no counts");
-  return { first, end, delivered, filtered, quarantined, replayed };
+  return { first, end, delivered, filtered, quarantined, replayed, handedOver };
 }

@@ -11,6 +11,7 @@ import { statfsSync } from "node:fs";
 import { open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../clock.ts";
+import { CollectorError } from "../errors.ts";
 import type { Log } from "../log.ts";
 
 const CHECK_INTERVAL_MS = 250;
@@ -152,4 +153,13 @@ function freeBytesOf(directory: string): number {
   } catch {
     return 0;
   }
+}
+
+/** What a sender is told to wait when there is no room: space comes back a segment at a time. */
+const FULL_RETRY_AFTER_MS = 5_000;
+
+export function journalFull(): CollectorError {
+  return new CollectorError("journal_full", "the journal is full: it takes more as soon as logs are delivered", {
+    retryAfterMs: FULL_RETRY_AFTER_MS,
+  });
 }

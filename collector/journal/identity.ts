@@ -12,8 +12,9 @@ import { Meta, type MetaOptions } from "./meta.ts";
 import { highest } from "./ordinal.ts";
 import { StoreError } from "./store.ts";
 
-/** The layout that this code writes; it reads none that is newer. */
+/** The layout that this code writes at first, and the one from when the first entry with an origin is to be written. */
 const FORMAT = 1;
+const FORMAT_WITH_ORIGINS = 2;
 
 const IDENTITY_KEY = "identity";
 const COLLECTOR_ID_LENGTH = 8;
@@ -75,6 +76,11 @@ async function openOrMend(options: MetaOptions & { damagedDirectory: string }): 
   }
 }
 
+/** The row that keeps older versions, which can't read entries with an origin, from opening the journal. */
+export function identityWithOrigins(collectorId: string): { readonly key: string; readonly value: Uint8Array } {
+  return { key: IDENTITY_KEY, value: Buffer.from(JSON.stringify({ format: FORMAT_WITH_ORIGINS, collectorId })) };
+}
+
 async function readIdentity(meta: Meta, { directory, random }: { directory: string; random: Random }): Promise<string> {
   const [row] = await meta.entries(IDENTITY_KEY, 1);
   if (row === undefined) {
@@ -89,10 +95,10 @@ async function readIdentity(meta: Meta, { directory, random }: { directory: stri
     format: number;
     collectorId: string;
   };
-  if (format > FORMAT) {
+  if (format > FORMAT_WITH_ORIGINS) {
     throw new CollectorError(
       "journal_unusable",
-      `${directory} was written by a newer Standpipe (format ${format}, this one reads up to ${FORMAT}): use that version, nothing was changed`,
+      `${directory} was written by a newer Standpipe (format ${format}, this one reads up to ${FORMAT_WITH_ORIGINS}): use that version, nothing was changed`,
     );
   }
   return collectorId;

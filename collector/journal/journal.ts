@@ -32,34 +32,26 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CollectorError } from "../errors.ts";
 import { release } from "../release.ts";
+import { type Books, openBooks } from "./books.ts";
 import { type CommitGroup, CommitQueue } from "./commit.ts";
 import { Cursor, ROUTE_PREFIX, RouteState } from "./cursors.ts";
-import { DiskGuard } from "./disk-guard.ts";
+import { DiskGuard, journalFull } from "./disk-guard.ts";
 import { type EncodedPayload, encodePayload, routeTag, sealEntry } from "./entry.ts";
+import type { HandOvers } from "./hand-overs.ts";
 import { HeadWaiters } from "./head-waiters.ts";
-import { HEAD_KEY, openMeta } from "./identity.ts";
+import { HEAD_KEY, identityWithOrigins, openMeta } from "./identity.ts";
 import { levelDriver } from "./level-store.ts";
 import { type FolderLock, lockFolder } from "./lock.ts";
-import type { Meta } from "./meta.ts";
 import type { JournalOptions, JournalStatus } from "./options.ts";
 import { highest, toKey } from "./ordinal.ts";
-import { Pauses } from "./pauses.ts";
-import {
-  type Appender,
-  type Commit,
-  type Damage,
-  type Gone,
-  type JournalReader,
-  ORDINARY_REQUEST_BYTES,
-} from "./port.ts";
-import { Quarantine } from "./quarantine.ts";
+import type { Pauses } from "./pauses.ts";
+import type { Appender, Commit, Damage, Gone, JournalReader, Origin } from "./port.ts";
+import { ORDINARY_REQUEST_BYTES } from "./port.ts";
+import type { Quarantine } from "./quarantine.ts";
 import { Reclaimer } from "./reclaimer.ts";
 import { type SegmentFacts, Segments } from "./segments.ts";
 import { StoreError } from "./store.ts";
 import { withReserve } from "./with-reserve.ts";
-
-/** What a sender is told to wait when there is no room: space comes back a segment at a time. */
-const FULL_RETRY_AFTER_MS = 5_000;
 
 /** The reserve holds two segments being opened (LevelDB rewrites its log into a table) and the meta database. */
 const RESERVE_SEGMENTS = 2;
@@ -67,8 +59,6 @@ const RESERVE_META_BYTES = 4_194_304;
 
 /** Room in the write buffer beyond a segment: for the largest entry that may end it, and for LevelDB's own part. */
 const WRITE_BUFFER_SLACK = 1.25;
-
-type Books = { readonly meta: Meta; readonly quarantine: Quarantine; readonly pauses: Pauses };
 
 export class Journal implements Appender, JournalReader {
   readonly #options: JournalOptions;
@@ -154,10 +144,13 @@ export class Journal implements Appender, JournalReader {
         onWriteFailure: (reason) => this.#noteFailure(reason),
       }),
     );
-    const { meta } = opened;
-    const quarantine = await Quarantine.open(meta, this.#options.quarantineBytesMax);
-    this.#books = { meta, quarantine, pauses: await Pauses.open(meta) };
     this.#collectorId = opened.collectorId;
+    this.#books = await openBooks(this.#options.quarantineBytesMax, {
+      ...this.#options,
+      meta: opened.meta,
+      append: (request, records, route, origin) => this.#appendFor(routeTag(route), request, records, origin),
+      keepOut: identityWithOrigins(opened.collectorId),
+    });
     this.#dormant = opened.routes;
     this.#head = opened.headAtLeast;
     this.#head = highest([
@@ -255,18 +248,22 @@ export class Journal implements Appender, JournalReader {
   }
 
   append(request: Uint8Array, records: number): Promise<bigint> {
+    return this.#appendFor(0, request, records);
+  }
+
+  #appendFor(onlyRoute: number, request: Uint8Array, records: number, origin?: Origin): Promise<bigint> {
     if (this.#isClosed) return Promise.reject(new CollectorError("shutting_down", "the collector is stopping"));
-    if (!this.hasRoom(request.byteLength)) return Promise.reject(this.#full());
-    return this.#queue.append(request, records);
+    if (!this.hasRoom(request.byteLength)) return Promise.reject(journalFull());
+    return this.#queue.append(request, records, onlyRoute, origin);
   }
 
   /** One synced write: the only place where ordinals are given out. */
-  async #write(encoded: EncodedPayload, { request, records, onlyRoute }: CommitGroup): Promise<bigint> {
+  async #write(encoded: EncodedPayload, { request, records, onlyRoute, origin }: CommitGroup): Promise<bigint> {
     const { clock, observer } = this.#options;
     const sinceMs = clock.monotonicMs();
     const first = this.#head;
     const requestBytes = request.byteLength;
-    const facts = { records, committedAtMs: clock.nowMs(), onlyRoute, requestBytes };
+    const facts = { records, committedAtMs: clock.nowMs(), onlyRoute, origin, requestBytes };
     const entry = sealEntry(toKey(first), encoded, facts);
     if (encoded.payload !== request) release(encoded.payload);
     this.#writingSinceMs = sinceMs;
@@ -280,7 +277,7 @@ export class Journal implements Appender, JournalReader {
         { reason: String(reason) },
         "a write to the journal failed: nothing of it was acknowledged",
       );
-      if (this.#disk.isFull) throw this.#full();
+      if (this.#disk.isFull) throw journalFull();
       throw new CollectorError("journal_io", "the disk refused the write: send it again", { cause: reason });
     } finally {
       release(entry);
@@ -344,6 +341,11 @@ export class Journal implements Appender, JournalReader {
     return this.#open.pauses;
   }
 
+  /** What other collectors have handed over to this one, and this one to others. */
+  get handOvers(): HandOvers {
+    return this.#open.handOvers;
+  }
+
   /** What routes have put aside: to list, read, export, let go. */
   get quarantine(): Quarantine {
     return this.#open.quarantine;
@@ -357,9 +359,7 @@ export class Journal implements Appender, JournalReader {
   async requeue(route: string, ordinal: bigint, request?: Uint8Array): Promise<bigint | undefined> {
     const entry = await this.quarantine.get(route, ordinal);
     if (entry === undefined) return undefined;
-    const bytes = request ?? entry.request;
-    if (!this.hasRoom(bytes.byteLength)) throw this.#full();
-    const requeued = await this.#queue.append(bytes, 1, routeTag(route));
+    const requeued = await this.#appendFor(routeTag(route), request ?? entry.request, 1);
     await this.quarantine.remove(route, ordinal);
     return requeued;
   }
@@ -390,11 +390,5 @@ export class Journal implements Appender, JournalReader {
 
   #tellRoom(): void {
     for (const listener of this.#roomListeners) listener();
-  }
-
-  #full(): CollectorError {
-    return new CollectorError("journal_full", "the journal is full: it takes more as soon as logs are delivered", {
-      retryAfterMs: FULL_RETRY_AFTER_MS,
-    });
   }
 }

@@ -32,8 +32,19 @@ export interface Commit {
   readonly committedAtMs: number;
   /** The reader's own. */
   readonly request: Uint8Array;
-  /** Whether it is for the route of that name: all are, but for what was sent again from a route's quarantine. */
+  /**
+   * Whether it is for the route of that name: all are, but for what was sent again from a route's quarantine, or handed
+   * over for one route by another collector.
+   */
   isFor(route: string): boolean;
+  /** Where its log records were accepted first: not here, where another collector handed them over. */
+  readonly origin?: Origin | undefined;
+}
+
+/** The name of a commit's first log record at the collector that accepted it; those that follow have the next ordinals. */
+export interface Origin {
+  readonly collectorId: string;
+  readonly first: bigint;
 }
 
 /** A range whose bytes can't be read any more. It was reported when it was found; whoever reads passes over it. */
@@ -64,11 +75,13 @@ export interface JournalReader {
   waitForHead(ordinal: bigint, signal: AbortSignal): Promise<void>;
 }
 
-/** How the log records of a range ended. The three add up to its length. */
+/** How the log records of a range ended. They add up to its length. */
 export interface Counts {
   readonly delivered: number;
   readonly filtered: number;
   readonly quarantined: number;
+  /** Journalled by another collector, which delivers them. @default 0 */
+  readonly handedOver?: number;
 }
 
 /** A log record that its stream can never take, with what a person needs to mend it. */
@@ -93,7 +106,9 @@ export interface RouteLedger {
   readonly start: bigint;
   /** What was opened once more by a seek: finished twice, so counted twice. 0 unless an operator has asked for it. */
   readonly replayed: bigint;
-  /** What has finished since `start`, below the cursor and beyond it; what was replayed counts each time. */
+  /** Of what has finished, what another collector delivers. */
+  readonly handedOver: bigint;
+  /** What has finished since `start` but for that, below the cursor and beyond it; what was replayed counts each time. */
   readonly totals: { readonly delivered: bigint; readonly filtered: bigint; readonly quarantined: bigint };
   /** The part of [first, end) that is not finished yet, in order. */
   openRanges(first: bigint, end: bigint): { first: bigint; end: bigint }[];

@@ -1,7 +1,7 @@
 /**
  * Cuts log records out of a request, leaving everything around them byte for byte: what is kept keeps its order, its
  * unknown fields and its parts, and only the lengths of the messages around a cut are written anew.
- * Both functions expect a request that `scan` took; a malformed one throws `invalid_request`.
+ * All functions expect a request that `scan` took; a malformed one throws `invalid_request`.
  */
 import { assert } from "../errors.ts";
 import { toField } from "./canonical.ts";
@@ -33,6 +33,21 @@ export function extractRecord(request: Uint8Array, index: number): Uint8Array {
   });
   assert(found, `the request holds a log record ${index}`);
   return record;
+}
+
+/**
+ * Log records [from, to) of a request, counted as above, as a valid request with their resources and scopes. It is a
+ * broken invariant to ask for some that are not there.
+ */
+export function extractRecords(request: Uint8Array, from: number, to: number): Uint8Array {
+  let found = 0;
+  const records = cut(request, (at) => {
+    if (at < from || at >= to) return false;
+    found++;
+    return true;
+  });
+  assert(found === to - from, `the request holds log records [${from}, ${to})`);
+  return records;
 }
 
 /** Whether to keep log record `index`, whose payload is [start, end) of the request. */

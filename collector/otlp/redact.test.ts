@@ -248,3 +248,12 @@ test("what is wrong with redaction is told", () => {
   );
   expect(problemOf({ mask: [{ pattern: "x*" }] })).toBe("the pattern matches even an empty text\nx*");
 });
+
+test("what one mask puts in place of a match is seen by the next, though no text held it", () => {
+  const mask = [
+    { pattern: "card [0-9]{4}", with: "secret-1" },
+    { pattern: "secret-[0-9]", with: "#" },
+  ];
+  const attributes = [entry("a", { stringValue: "secret-x" }), entry("b", { stringValue: "a card 4111" })];
+  expect(lineOf({ attributes }, { mask })).toMatchObject({ attributes: { a: "secret-x", b: "a #" } });
+});

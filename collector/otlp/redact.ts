@@ -14,6 +14,7 @@ import { RECORD, RESOURCE, SCOPE, type Shape, toCanonical, toField } from "./can
 import { isKeyed, parseField, type Root } from "./field.ts";
 import { JsonWriter } from "./json-writer.ts";
 import { roomFor } from "./line-shape.ts";
+import { type PatternScreen, screenOf } from "./pattern-screen.ts";
 import { IRREGULAR, renderAny } from "./render.ts";
 import { NESTING_MAX } from "./scan.ts";
 import { KNOWN_IN_LIST, malformed, payloadEnd, payloadStart, type Span, skipField } from "./wire.ts";
@@ -54,6 +55,8 @@ interface Rule {
 
 interface Mask {
   readonly pattern: RE2JS;
+  /** What every match holds; undefined where that can't be told. */
+  readonly screen: PatternScreen | undefined;
   readonly replacement: string;
 }
 
@@ -75,6 +78,7 @@ export function compileRedactor(options: RedactOptions): Redactor {
 
 export class Redactor {
   readonly #rules: Readonly<Partial<Record<Root, Rule>>>;
+  readonly #hasRules: boolean;
   readonly #masks: readonly Mask[];
   readonly #salt: string;
   readonly #scratch = new JsonWriter(1024, 64 * 1024);
@@ -87,6 +91,7 @@ export class Redactor {
       for (const text of options[action] ?? []) addRule(rules, text, action);
     }
     this.#rules = rules;
+    this.#hasRules = Object.keys(rules).length > 0;
     this.#masks = (options.mask ?? []).map(compileMask);
     this.#salt = options.salt ?? "";
   }
@@ -107,6 +112,8 @@ export class Redactor {
   }
 
   #message(bytes: Uint8Array, position: number, end: number, shape: Shape, roots: Roots): Uint8Array | undefined {
+    // Where there are no rules, the whole message is looked through at once: a text in it lies in one part.
+    if (!this.#hasRules && !this.#mayMatch(bytes, position, end)) return undefined;
     try {
       return this.#messagePlain(bytes, position, end, shape, roots);
     } catch (reason) {
@@ -152,7 +159,7 @@ export class Redactor {
     if (!value.readPayload(bytes, position, end)) return KEPT;
     if (rule?.action === "hash") return stringValue(Buffer.from(this.#hash(value, position, end)));
     if (value.tag === STRING) {
-      if (this.#masks.length === 0) return KEPT;
+      if (!this.#mayMatch(bytes, value.start, value.end)) return KEPT;
       const text = this.#texts.read(bytes, value.start, value.end);
       const masked = this.#masks.reduce(applyMask, text);
       return masked === text ? KEPT : stringValue(Buffer.from(masked));
@@ -167,6 +174,12 @@ export class Redactor {
       return this.#any(bytes, start, stop, undefined, depth + 1);
     });
     return list === undefined ? KEPT : Buffer.concat(toField(value.tag, list));
+  }
+
+  /** False: no mask matches a text within [position, end). What one mask puts in place of a match is the next one's to see. */
+  #mayMatch(bytes: Uint8Array, position: number, end: number): boolean {
+    for (const { screen } of this.#masks) if (screen === undefined || screen.isIn(bytes, position, end)) return true;
+    return false;
   }
 
   /** Over the bytes of a text or of bytes, and over the JSON of anything else. [position, end) is the AnyValue. */
@@ -227,8 +240,9 @@ function stringValue(utf8: Uint8Array): Uint8Array {
   return Buffer.concat(toField(STRING, utf8));
 }
 
-function applyMask(text: string, { pattern, replacement }: Mask): string {
-  if (!pattern.test(text)) return text;
+function applyMask(text: string, { pattern, screen, replacement }: Mask): string {
+  // With a screen it is likely that there is a match, and without one it is not.
+  if (screen === undefined && !pattern.test(text)) return text;
   const matcher = pattern.matcher(text);
   let matchesLeft = Math.max(MASK_MATCHES_MIN, Math.floor(MASK_CHARACTERS_MAX / text.length));
   let masked = "";
@@ -239,13 +253,13 @@ function applyMask(text: string, { pattern, replacement }: Mask): string {
     from = matcher.end();
     if (--matchesLeft === 0) return from < text.length ? masked + replacement : masked;
   }
-  return masked + text.slice(from);
+  return from === 0 ? text : masked + text.slice(from);
 }
 
 function compileMask({ pattern, with: replacement = MASK_DEFAULT }: MaskOptions): Mask {
   try {
     const compiled = RE2JS.compile(pattern);
-    if (!compiled.test("")) return { pattern: compiled, replacement };
+    if (!compiled.test("")) return { pattern: compiled, replacement, screen: screenOf(pattern) };
   } catch (reason) {
     if (!(reason instanceof RE2JSSyntaxException)) throw reason;
     const what = reason.message.replace(/^error parsing regexp: /, "");

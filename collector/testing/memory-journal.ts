@@ -89,6 +89,7 @@ export class MemoryLedger implements RouteLedger {
   readonly route: string;
   readonly start = 0n;
   readonly replayed = 0n;
+  readonly handedOver = 0n;
   readonly #finished: Set<bigint>;
   readonly #counts: { delivered: number; filtered: number; quarantined: number };
   readonly entries: QuarantineEntry[];

@@ -11,10 +11,9 @@ const LIMIT_MS = 60_000;
 
 /** The values that make of the chart what an overlay is. */
 const VALUES: Readonly<Record<string, string>> = {
-  deployment: "",
-  durable: "durable: true",
+  deployment: "durable: false",
+  durable: "",
   eks: `
-durable: true
 image: { repository: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/standpipe }
 volume: { storageClass: standpipe-gp3, accessMode: ReadWriteOncePod }
 storageClass: { create: true }
@@ -24,6 +23,7 @@ serviceAccount:
     eks.amazonaws.com/sts-regional-endpoints: "true"
 `,
   local: `
+durable: false
 image: { repository: standpipe }
 localFirehose: { enabled: true }
 volume: { size: 1Gi }
@@ -86,6 +86,7 @@ image: { digest: "sha256:${"0".repeat(64)}" }
 podAnnotations: { a: b }
 nodeSelector: { kubernetes.io/arch: arm64 }
 tolerations: [{ key: logs, operator: Exists }]
+durable: false
 extraVolumes: [{ name: tls, secret: { secretName: tls } }]
 extraVolumeMounts: [{ name: tls, mountPath: /etc/standpipe-tls, readOnly: true }]
 localFirehose: { enabled: true }
@@ -104,7 +105,7 @@ storageClass: { create: true }
 
 testWith(["helm"], "a longer drain makes a longer grace period", () => {
   const objects = renderChart(HELM, "config: { shutdown: { drainMsMax: 3599500 } }");
-  expect(find(objects, "Deployment", "standpipe").spec.template.spec.terminationGracePeriodSeconds).toBe(3_630);
+  expect(find(objects, "StatefulSet", "standpipe").spec.template.spec.terminationGracePeriodSeconds).toBe(3_630);
 });
 
 testWith(["helm"], "values with a slip in them are refused, and the slip is named", () => {

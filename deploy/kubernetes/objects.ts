@@ -1,5 +1,7 @@
 /** Kubernetes objects as tests look at them, and the two ways in which they are rendered. */
-import { join } from "node:path";
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
 import { parseAllDocuments } from "yaml";
 
 /** What tests read of objects. Anything may be missing: it is YAML. */
@@ -30,6 +32,29 @@ export function parseObjects(text: string): KubernetesObject[] {
 /** The objects of an overlay. `kubectl` is the program's path. Throws with its words when it fails. */
 export function renderOverlay(kubectl: string, overlay: string): KubernetesObject[] {
   return parseObjects(output([kubectl, "kustomize", join(import.meta.dir, "overlays", overlay)]));
+}
+
+/** The objects of an overlay with components over it, as an overlay of one's own has them. */
+export function renderWithComponents(
+  kubectl: string,
+  overlay: string,
+  components: readonly string[],
+): KubernetesObject[] {
+  const folder = mkdtempSync(join(tmpdir(), "standpipe-overlay-"));
+  // Kustomize takes folders by relative paths only.
+  const path = (name: string): string => relative(realpathSync(folder), join(import.meta.dir, name));
+  try {
+    const kustomization = {
+      apiVersion: "kustomize.config.k8s.io/v1beta1",
+      kind: "Kustomization",
+      resources: [path(`overlays/${overlay}`)],
+      components: components.map((name) => path(`components/${name}`)),
+    };
+    writeFileSync(join(folder, "kustomization.yaml"), JSON.stringify(kustomization));
+    return parseObjects(output([kubectl, "kustomize", folder]));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** The objects of the chart, with the values of a YAML text over its own. Throws with Helm's words when it fails. */

@@ -66,12 +66,12 @@ function lookingHandlers(
       head: String(journal.head),
       tail: String(journal.tail),
       routes: routes.all.map(({ config: { name }, ledger }) => {
-        const { accepted, delivered, filtered, quarantined, waiting, replayed } = toLedger(journal.head, ledger);
+        const { accepted, delivered, filtered, quarantined, waiting, ...rare } = toLedger(journal.head, ledger);
         const { entries, bytes } = journal.quarantine.totals(name);
         return {
           route: name,
           ...texts({ start: ledger.start, cursor: ledger.cursor, accepted, delivered, filtered, quarantined, waiting }),
-          ...texts({ replayed, quarantineEntries: entries, quarantineBytes: bytes }),
+          ...texts({ ...rare, quarantineEntries: entries, quarantineBytes: bytes }),
         };
       }),
     })),

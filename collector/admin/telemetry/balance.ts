@@ -1,5 +1,5 @@
 /**
- * The conservation law, checked while the collector runs: accepted = delivered + filtered + quarantined + waiting. Each check
+ * The conservation law, checked while the collector runs: accepted = delivered + filtered + quarantined + handed over + waiting. Each check
  * holds figures against each other that are kept apart, so that a fault in one of them shows. All must be 0, always.
  *
  * | check | is the number of log records | compares |
@@ -29,8 +29,8 @@ export function checkBalance(
   return [
     { check: "acknowledged", route: undefined, imbalance: excess(BigInt(ingest.acknowledgedRecords), taken) },
     ...routes.flatMap(({ route, ledger, openLogRecords, cursor }): Balance[] => {
-      const { accepted, delivered, filtered, quarantined } = ledger;
-      const settled = delivered + filtered + quarantined;
+      const { accepted, delivered, filtered, quarantined, handedOver } = ledger;
+      const settled = delivered + filtered + quarantined + handedOver;
       return [
         { check: "settled", route, imbalance: accepted - settled - openLogRecords },
         { check: "reclaimed", route, imbalance: excess(journal.tail, cursor) },

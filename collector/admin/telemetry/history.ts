@@ -43,7 +43,7 @@ export function takeSample({ journal, routes }: Pick<CollectorStatus, "journal" 
     diskFreeBytes: journal.diskFreeBytes,
     routes: routes.slice(0, ROUTES_MAX).map(({ route, ledger, delivery, pace }) => ({
       route,
-      settled: Number(ledger.delivered + ledger.filtered + ledger.quarantined),
+      settled: Number(ledger.delivered + ledger.filtered + ledger.quarantined + ledger.handedOver),
       deliveredBytes: delivery.delivered.bytes,
       throttledBytes: delivery.throttled.bytes,
       waiting: Number(ledger.waiting),

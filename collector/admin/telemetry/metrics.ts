@@ -125,7 +125,7 @@ function routeMetrics({ status: { routes }, durations }: TelemetryView): Metric[
     });
     return { kind, name, unit, description, points };
   };
-  const settled = (["delivered", "filtered", "quarantined"] as const).flatMap((outcome) =>
+  const settled = (["delivered", "filtered", "quarantined", "handedOver"] as const).flatMap((outcome) =>
     routes.map(({ route, stream, ledger }) => ({
       attributes: { route, stream, outcome },
       value: Number(ledger[outcome]),

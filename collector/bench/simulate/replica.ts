@@ -87,6 +87,7 @@ class CountingLedger implements RouteLedger {
   readonly route = "simulated";
   readonly start = 0n;
   readonly replayed = 0n;
+  readonly handedOver = 0n;
   readonly totals = { delivered: 0n, filtered: 0n, quarantined: 0n };
 
   /** About right: what fails is sent again at once, so little lies beyond it. */

@@ -195,6 +195,6 @@ function configuredIn({ bytesPerSecond, recordsPerSecond, requestsPerSecond }: R
   return { bytesPerSecond, recordsPerSecond, requestsPerSecond };
 }
 
-function finishedIn({ totals: { delivered, filtered, quarantined } }: RouteLedger): bigint {
-  return delivered + filtered + quarantined;
+function finishedIn({ totals: { delivered, filtered, quarantined }, handedOver }: RouteLedger): bigint {
+  return delivered + filtered + quarantined + handedOver;
 }

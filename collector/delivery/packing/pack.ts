@@ -13,6 +13,7 @@ import { assert } from "../../errors.ts";
 import { FIREHOSE_BILLING_UNIT_BYTES } from "../../limits.ts";
 import type { Lines } from "../../otlp/transcode.ts";
 import { type Codec, compressNow, decompressNow } from "./compress.ts";
+import type { Part } from "./parted-line.ts";
 
 /** One Firehose record on its way, with bytes of its own. */
 export interface PackedRecord {
@@ -27,21 +28,13 @@ export interface PackedRecord {
   readonly offsets?: Uint32Array;
   /** Set when the lines are compressed: how, and how many bytes they had. */
   readonly pressed?: { readonly codec: Codec; readonly lineBytes: number };
-  /** Set when the record is one part of a single line: what it has in common with the other parts. */
-  readonly whole?: PartedLine;
+  /** Set when the record is one part of a single line. */
+  readonly part?: Part;
   /**
    * Set once the record was part of a call refused as invalid: how many records the stream had taken by then. When it
    * has taken more since, the fault lies in this record and not in the stream.
    */
   readonly refusedAtTaken?: number;
-}
-
-/** A line on its way in parts. Its ordinal is settled once, when the last of them is, or when one must be put aside. */
-export interface PartedLine {
-  /** Parts that Firehose has not taken yet. */
-  partsLeft: number;
-  /** Whether one of them was refused for good, and the whole log record went into quarantine. */
-  isQuarantined: boolean;
 }
 
 /** What `Packer.add` comes to: a full record, a line (by its index in `lines`) that fits no record, or a range without lines. */

@@ -6,6 +6,7 @@ import { lookup } from "node:dns/promises";
 import { isIPv6 } from "node:net";
 import { Client } from "@grpc/grpc-js";
 import { type PeerAccess, PLAINTEXT_ACCESS } from "../../identity/access.ts";
+import { encodeWaiting, HAND_OVER_PATH, type Waiting } from "./hand-over-protocol.ts";
 import { decodeFigures, EXCHANGE_PATH, encodeFigures, FIGURES_BYTES_MAX } from "./peer-protocol.ts";
 import { type Figures, NobodyThere, type PeerAddresses, type PeerTransport } from "./peers.ts";
 
@@ -40,6 +41,27 @@ export class GrpcPeerTransport implements PeerTransport {
           // grpc-js has no other place for it than its words; peer-protocol.test.ts would tell if they changed.
           else if (error?.details.includes("ECONNREFUSED")) reject(new NobodyThere(error.details));
           else reject(error ?? new Error("the answer was empty"));
+        },
+      );
+      signal.addEventListener("abort", cancel, { once: true });
+      if (signal.aborted) cancel();
+    });
+  }
+
+  /** Resolves when the collector at `address` has the log records; rejects with a ServiceError. */
+  handOver(address: string, waiting: Waiting, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = (): void => call.cancel();
+      const call = this.#client(address).makeUnaryRequest(
+        HAND_OVER_PATH,
+        encodeWaiting,
+        (bytes: Buffer) => bytes,
+        waiting,
+        this.#access.metadata(),
+        (error) => {
+          signal.removeEventListener("abort", cancel);
+          if (error === null) resolve();
+          else reject(error);
         },
       );
       signal.addEventListener("abort", cancel, { once: true });

@@ -155,6 +155,14 @@ export class Peers {
     this.#options.transport.close();
   }
 
+  /** Others that can be called and have not said that they stop: whom to hand over to, in no particular order. */
+  reachable(): { readonly address: string; readonly collectorId: string }[] {
+    const heard = new Set(this.#heardNow(this.#options.clock.monotonicMs()).map(({ collectorId }) => collectorId));
+    return [...this.#ids]
+      .filter(([address, id]) => heard.has(id) && !this.#empty.has(address) && !this.#gone.has(id))
+      .map(([address, collectorId]) => ({ address, collectorId }));
+  }
+
   /** A route begins to deliver: it is told its part before this returns. Returns the way to end that. */
   join(joined: PeerMember): () => void {
     const { collectorId, leaseMs, clock } = this.#options;

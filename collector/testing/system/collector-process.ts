@@ -77,6 +77,8 @@ export interface LedgerView {
   readonly filtered: number;
   readonly quarantined: number;
   readonly waiting: number;
+  readonly replayed: number;
+  readonly handedOver: number;
 }
 
 /** Ports that nobody listens on. Below the system's own range, so that no outgoing connection takes them meanwhile. */

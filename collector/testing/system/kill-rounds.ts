@@ -105,6 +105,8 @@ export async function runKillRounds(options: KillRoundsOptions): Promise<KillRep
       filtered: 0,
       quarantined: 0,
       waiting: 0,
+      replayed: 0,
+      handedOver: 0,
     };
     expect({ ...routes[0].ledger, ordinals: report.delivered }).toEqual({ ...settled, ordinals: journal.head });
     expect(await collector.end("SIGTERM")).toBe(0);

@@ -20,6 +20,8 @@ export interface DeliveredLine {
   readonly body: string;
   /** First word of the body. */
   readonly key: string;
+  /** `<collector id>/<ordinal>`, where lines have it. */
+  readonly recordId: string | undefined;
   /** Last part of the recordId; NaN where there is none. */
   readonly ordinal: number;
   readonly bytes: number;
@@ -76,7 +78,7 @@ export async function startFirehose(directory: string, settings: FirehoseSetting
 function toLine(text: string): DeliveredLine {
   const { body, recordId } = JSON.parse(text) as { body: string; recordId?: string };
   const key = body.split(" ", 1)[0] ?? "";
-  return { body, key, ordinal: Number(recordId?.split("/")[1]), bytes: Buffer.byteLength(text) + 1 };
+  return { body, key, recordId, ordinal: Number(recordId?.split("/")[1]), bytes: Buffer.byteLength(text) + 1 };
 }
 
 function ordinalsOf(body: Buffer): number[] {

@@ -14,6 +14,7 @@ export interface RouteLedger {
   'replayed'?: (number | string | Long);
   'quarantineEntries'?: (number | string | Long);
   'quarantineBytes'?: (number | string | Long);
+  'handedOver'?: (number | string | Long);
 }
 
 export interface RouteLedger__Output {
@@ -28,4 +29,5 @@ export interface RouteLedger__Output {
   'replayed'?: (string);
   'quarantineEntries'?: (string);
   'quarantineBytes'?: (string);
+  'handedOver'?: (string);
 }

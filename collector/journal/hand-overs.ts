@@ -1,0 +1,212 @@
+/**
+ * What journals give each other, kept so that nothing is lost and nothing is doubled in silence.
+ *
+ * **Taken**: a row for each collector and route of which something was taken, with the ranges of that collector's ordinals
+ * that are in this journal. What is offered again is in a range, and is not written again.
+ * **Given**: a row for each route, with the range that is being offered to another collector.
+ *
+ *   giver    row "giving [a, b)" ──> offer ─────────────────────────────────────────> settled as handed over
+ *                                      │                                                ^
+ *   taker                      row "taking [a, b)" ──> entry, synced ──> row "has [a, b)" ──> answer
+ *
+ * | it died | on restart |
+ * |---|---|
+ * | giver, before the taker had it | the giver has it, and delivers it |
+ * | giver, after the taker had it and before that was on the giver's disk | both deliver it, at most one range a route; the giver says so at its start |
+ * | taker, before its entry was synced | no answer was sent: the giver offers it again, or keeps it |
+ * | taker, after the entry and before "has" | the giver offers it again, and it is taken again; the taker says so then |
+ * | taker, after "has" and before the answer | offered again, it is known |
+ * | the answer was lost and another one takes it | both deliver it; the giver says so, since it knows that an answer was lost |
+ *
+ * Every double has the same record id in both, since entries keep the ordinals of the one who accepted them.
+ */
+import type { Clock } from "../clock.ts";
+import { CollectorError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { extractRecords } from "../otlp/edit.ts";
+import type { Meta } from "./meta.ts";
+import type { Origin } from "./port.ts";
+
+/** Log records of another collector, for one route. */
+export interface HandedOver {
+  readonly origin: Origin;
+  readonly route: string;
+  readonly records: number;
+  /** An ExportLogsServiceRequest of exactly these. */
+  readonly request: Uint8Array;
+}
+
+interface Range {
+  readonly first: bigint;
+  readonly end: bigint;
+}
+
+const TAKEN_PREFIX = "taken/";
+const GIVING_PREFIX = "giving/";
+
+/** Collectors come and go; each leaves a row for each route. The oldest go, long after anybody offers again. */
+const TAKEN_ROWS_MAX = 4_096;
+const ROWS_READ_MAX = 100_000;
+
+interface TakenRow {
+  ranges: Range[];
+  /** Begun, and perhaps in the journal. */
+  taking: Range | undefined;
+  atMs: number;
+}
+
+export interface HandOversOptions {
+  readonly meta: Meta;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Writes an entry, synced. */
+  readonly append: (request: Uint8Array, records: number, route: string, origin: Origin) => Promise<bigint>;
+  /** Keeps older versions out: written with the first row. */
+  readonly keepOut: { readonly key: string; readonly value: Uint8Array };
+}
+
+export class HandOvers {
+  readonly #options: HandOversOptions;
+  readonly #rows = new Map<string, TakenRow>();
+  /** One at a time for each collector and route. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+  #takenRecords = 0;
+
+  private constructor(options: HandOversOptions) {
+    this.#options = options;
+  }
+
+  static async open(options: HandOversOptions): Promise<HandOvers> {
+    const { meta, log } = options;
+    const handOvers = new HandOvers(options);
+    for (const { key, value } of await meta.entries(TAKEN_PREFIX, ROWS_READ_MAX)) {
+      handOvers.#rows.set(key, decodeRow(value));
+    }
+    const oldest = [...handOvers.#rows].sort(([, a], [, b]) => a.atMs - b.atMs).slice(0, -TAKEN_ROWS_MAX);
+    for (const [key] of oldest) handOvers.#rows.delete(key);
+    const given = await meta.entries(GIVING_PREFIX, ROWS_READ_MAX);
+    for (const { key, value } of given) {
+      const { first, end, to } = JSON.parse(Buffer.from(value).toString()) as Record<string, string>;
+      const route = key.slice(GIVING_PREFIX.length);
+      log.warn(
+        { route, first, end, to },
+        "a hand-over was cut off: these log records are delivered here, and by the other one as well if it had taken them; their record ids are the same",
+      );
+    }
+    const gone = [...oldest.map(([key]) => key), ...given.map(({ key }) => key)];
+    if (gone.length > 0) await meta.write(gone.map((key) => ({ key, value: undefined })));
+    return handOvers;
+  }
+
+  /** Log records that were taken since the start. */
+  get takenRecords(): number {
+    return this.#takenRecords;
+  }
+
+  /**
+   * Takes what is not in the journal yet, and resolves when it is there. Rejects as an append does; then some of it may
+   * have been taken, and is known when it is offered again.
+   */
+  take(handed: HandedOver): Promise<void> {
+    const key = `${TAKEN_PREFIX}${handed.origin.collectorId}/${handed.route}`;
+    const before = this.#turns.get(key) ?? Promise.resolve();
+    const turn = before.then(() => this.#take(key, handed));
+    const settled = turn
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.#turns.get(key) === settled) this.#turns.delete(key);
+      });
+    this.#turns.set(key, settled);
+    return turn;
+  }
+
+  /** Notes, synced, what is offered to whom; with it goes to the disk whatever was settled before. */
+  async noteGiving(route: string, range: Range, to: string): Promise<void> {
+    const row = { first: String(range.first), end: String(range.end), to };
+    await this.#options.meta.write([{ key: `${GIVING_PREFIX}${route}`, value: Buffer.from(JSON.stringify(row)) }]);
+  }
+
+  /** Nothing is offered any more, and what was is settled: synced. */
+  async endGiving(route: string): Promise<void> {
+    await this.#options.meta.write([{ key: `${GIVING_PREFIX}${route}`, value: undefined }]);
+  }
+
+  async #take(key: string, { origin, route, records, request }: HandedOver): Promise<void> {
+    const { append, clock, log } = this.#options;
+    const row = this.#rows.get(key) ?? { ranges: [], taking: undefined, atMs: 0 };
+    this.#rows.set(key, row);
+    const offered: Range = { first: origin.first, end: origin.first + BigInt(records) };
+    for (const range of subtract(offered, row.ranges)) {
+      const doubtful = row.taking;
+      if (doubtful !== undefined && doubtful.first < range.end && range.first < doubtful.end) {
+        log.warn(
+          { route, from: origin.collectorId, first: String(range.first), end: String(range.end) },
+          "a hand-over that was cut off is repeated: these log records may be delivered twice, with the same record ids",
+        );
+      }
+      row.taking = range;
+      row.atMs = clock.nowMs();
+      await this.#write(key, row);
+      const from = Number(range.first - offered.first);
+      const to = Number(range.end - offered.first);
+      const part = to - from === records ? request : extractRecords(request, from, to);
+      try {
+        await append(part, to - from, route, { collectorId: origin.collectorId, first: range.first });
+      } catch (reason) {
+        // What the disk refused may be on it all the same: the row goes on to say so.
+        if (reason instanceof CollectorError && reason.code !== "journal_io") row.taking = undefined;
+        throw reason;
+      }
+      row.ranges = unite([...row.ranges, range]);
+      row.taking = undefined;
+      await this.#write(key, row);
+      this.#takenRecords += to - from;
+    }
+  }
+
+  async #write(key: string, row: TakenRow): Promise<void> {
+    const { meta, keepOut } = this.#options;
+    await meta.write([keepOut, { key, value: encodeRow(row) }]);
+  }
+}
+
+/** The parts of a range that lie in none of `others`, which are in order. */
+export function subtract({ first, end }: Range, others: readonly Range[]): Range[] {
+  const left: Range[] = [];
+  let position = first;
+  for (const other of others) {
+    if (other.end <= position) continue;
+    if (other.first >= end) break;
+    if (other.first > position) left.push({ first: position, end: other.first });
+    position = other.end;
+  }
+  if (position < end) left.push({ first: position, end });
+  return left;
+}
+
+/** In order, with those that touch in one. */
+export function unite(ranges: readonly Range[]): Range[] {
+  const united: Range[] = [];
+  for (const range of [...ranges].sort((a, b) => (a.first < b.first ? -1 : 1))) {
+    const last = united.at(-1);
+    if (last === undefined || last.end < range.first) united.push(range);
+    else if (range.end > last.end) united[united.length - 1] = { first: last.first, end: range.end };
+  }
+  return united;
+}
+
+function encodeRow({ ranges, taking, atMs }: TakenRow): Uint8Array {
+  const toText = ({ first, end }: Range): string[] => [String(first), String(end)];
+  const row = { ranges: ranges.map(toText), ...(taking === undefined ? {} : { taking: toText(taking) }), atMs };
+  return Buffer.from(JSON.stringify(row));
+}
+
+function decodeRow(value: Uint8Array): TakenRow {
+  const row = JSON.parse(Buffer.from(value).toString()) as { ranges: string[][]; taking?: string[]; atMs: number };
+  const fromText = ([first = "0", end = "0"]: string[]): Range => ({ first: BigInt(first), end: BigInt(end) });
+  return {
+    ranges: row.ranges.map(fromText),
+    taking: row.taking === undefined ? undefined : fromText(row.taking),
+    atMs: row.atMs,
+  };
+}
