@@ -47,6 +47,7 @@ const ROWS: Record<string, readonly string[]> = {
     "agent.ts",
     "main.ts",
     "reference.ts",
+    "migrate",
     "testing",
   ],
   "clients/sdk": ["*", "wire", "send", "keep", "options.ts", "client.ts", "shapes", "index.ts", "examples"],
