@@ -3,7 +3,7 @@ import { expect } from "bun:test";
 import { parse } from "yaml";
 import { HELM, KUBECTL } from "../../collector/testing/kubernetes-tools.ts";
 import { testWith } from "../../collector/testing/tools.ts";
-import { find, type KubernetesObject, nameOf, renderChart, renderOverlay } from "./objects.ts";
+import { find, type KubernetesObject, nameOf, renderChart, renderOverlay, renderWithComponents } from "./objects.ts";
 import { offences } from "./policy.ts";
 import { unknownKeys, wrongValues } from "./schemas.ts";
 
@@ -56,8 +56,12 @@ function essence(object: KubernetesObject): unknown {
   for (const container of copy.spec?.template?.spec.containers ?? []) {
     if (container.imagePullPolicy === "IfNotPresent") delete container.imagePullPolicy;
   }
-  const plain = JSON.parse(JSON.stringify(copy).replace(/("standpipe-(?:config|environment))-[a-z0-9]{10}"/g, '$1"'));
-  if (plain.data?.["standpipe.yaml"] !== undefined) plain.data["standpipe.yaml"] = parse(plain.data["standpipe.yaml"]);
+  const plain = JSON.parse(
+    JSON.stringify(copy).replace(/("standpipe-(?:config|environment|agent))-[a-z0-9]{10}"/g, '$1"'),
+  );
+  for (const [file, text] of Object.entries<string>(plain.data ?? {})) {
+    if (file.endsWith(".yaml")) plain.data[file] = parse(text);
+  }
   return plain;
 }
 
@@ -73,6 +77,21 @@ for (const [overlay, values] of Object.entries(VALUES)) {
     expect(essences(chart)).toEqual(essences(renderOverlay(KUBECTL, overlay)));
     expect(offences(chart)).toEqual([]);
   });
+}
+
+for (const [values, components] of [
+  ["", []],
+  ["podLabels: true", ["pod-labels"]],
+] as const) {
+  testWith(
+    ["helm", "kubectl"],
+    `the agent's chart and overlay daemonset make the same objects, ${values || "as they are"}`,
+    () => {
+      const chart = renderChart(HELM, values, "standpipe-agent");
+      expect(essences(chart)).toEqual(essences(renderWithComponents(KUBECTL, "daemonset", components)));
+      expect(offences(chart)).toEqual([]);
+    },
+  );
 }
 
 testWith(
@@ -122,9 +141,9 @@ testWith(["helm"], "values with a slip in them are refused, and the slip is name
   for (const [values, word] of slips) expect(() => renderChart(HELM, values)).toThrow(word);
 });
 
-testWith(["helm"], "Helm's own linter finds nothing wrong with the chart", () => {
+testWith(["helm"], "Helm's own linter finds nothing wrong with the charts", () => {
   const { exitCode, stdout } = Bun.spawnSync({
-    cmd: [HELM, "lint", "--strict", `${import.meta.dir}/../helm/standpipe`],
+    cmd: [HELM, "lint", "--strict", ...["", "-agent"].map((end) => `${import.meta.dir}/../helm/standpipe${end}`)],
   });
-  expect([exitCode, stdout.toString()]).toEqual([0, expect.stringContaining("0 chart(s) failed")]);
+  expect([exitCode, stdout.toString()]).toEqual([0, expect.stringContaining("2 chart(s) linted, 0 chart(s) failed")]);
 });

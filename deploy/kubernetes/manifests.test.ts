@@ -10,7 +10,7 @@ import { unknownKeys, wrongValues } from "./schemas.ts";
 
 const LIMIT_MS = 60_000;
 const COLLECTOR_OVERLAYS = ["deployment", "durable", "eks", "local"] as const;
-const OVERLAYS = [...COLLECTOR_OVERLAYS] as const;
+const OVERLAYS = [...COLLECTOR_OVERLAYS, "daemonset", "sidecar"] as const;
 
 /** What ext4 keeps for itself: tables, and 5 % for root. */
 const FILE_SYSTEM_PART = 0.07;

@@ -13,7 +13,7 @@ export interface KubernetesObject {
   readonly [key: string]: any;
 }
 
-type Words = Readonly<Record<string, string>>;
+export type Words = Readonly<Record<string, string>>;
 
 /** What a pod is made of, wherever it stands. */
 export interface PodTemplate {
@@ -58,11 +58,13 @@ export function renderWithComponents(
 }
 
 /** The objects of the chart, with the values of a YAML text over its own. Throws with Helm's words when it fails. */
-export function renderChart(helm: string, values: string): KubernetesObject[] {
-  const chart = join(import.meta.dir, "../helm/standpipe");
-  return parseObjects(
-    output([helm, "template", "standpipe", chart, "--namespace", "standpipe", "--values", "-"], values),
-  );
+export function renderChart(
+  helm: string,
+  values: string,
+  name: "standpipe" | "standpipe-agent" = "standpipe",
+): KubernetesObject[] {
+  const chart = join(import.meta.dir, "../helm", name);
+  return parseObjects(output([helm, "template", name, chart, "--namespace", name, "--values", "-"], values));
 }
 
 function output(cmd: string[], input = ""): string {

@@ -4,7 +4,7 @@
  *
  * A DaemonSet that reads the node's log files can't be restricted; what it may have instead is said here as well.
  */
-import { type KubernetesObject, nameOf, type PodTemplate, podTemplates, selects } from "./objects.ts";
+import { type KubernetesObject, nameOf, type PodTemplate, podTemplates, selects, type Words } from "./objects.ts";
 
 /** What a pod may mount under the restricted standard (kubernetes.io, Pod Security Standards). */
 const VOLUMES = [
@@ -30,12 +30,12 @@ const BACKLOG = /backlog|waiting|pending|pinned|queue|drain|lag|cursor|journal/i
 
 export function offences(objects: readonly KubernetesObject[]): string[] {
   return [
-    ...podTemplates(objects).flatMap((pod) => [...podOffences(pod), ...danglingNames(pod, objects)]),
+    ...podTemplates(objects).flatMap((pod) => [...podOffences(pod, objects), ...danglingNames(pod, objects)]),
     ...objects.flatMap((object) => objectOffences(object, objects)),
   ];
 }
 
-function podOffences({ owner, spec }: PodTemplate): string[] {
+function podOffences({ owner, spec }: PodTemplate, objects: readonly KubernetesObject[]): string[] {
   const found: string[] = [];
   const say = (words: string) => found.push(`${owner.kind} ${owner.metadata.name}: ${words}`);
   const isOnEveryNode = owner.kind === "DaemonSet";
@@ -43,7 +43,8 @@ function podOffences({ owner, spec }: PodTemplate): string[] {
   if (spec.hostNetwork || spec.hostPID || spec.hostIPC) say("must not share a namespace of the node");
   if (spec.enableServiceLinks !== false)
     say("needs enableServiceLinks: false, or a Service's variables break its configuration");
-  if (spec.automountServiceAccountToken !== false) say("must not mount a token of the Kubernetes API");
+  if (spec.automountServiceAccountToken !== false && !mayAsk(spec.serviceAccountName, objects))
+    say("must not mount a token of the Kubernetes API");
   if (spec.terminationGracePeriodSeconds === undefined) say("needs a terminationGracePeriodSeconds");
   if (pod.seccompProfile?.type !== "RuntimeDefault") say("needs seccompProfile RuntimeDefault");
   // Files of other pods' logs belong to root.
@@ -76,6 +77,14 @@ function podOffences({ owner, spec }: PodTemplate): string[] {
     }
   }
   return found;
+}
+
+/** Whether a role is bound to the account: only then is there anything to do with its token. */
+function mayAsk(account: string, objects: readonly KubernetesObject[]): boolean {
+  return objects.some(
+    ({ kind, subjects }) =>
+      /^(Cluster)?RoleBinding$/.test(kind) && subjects.some((each: Words) => each.name === account),
+  );
 }
 
 function isNodePath(path: string | undefined): boolean {
