@@ -12,13 +12,15 @@
  *    ingest     last: what it takes can be kept            1st        nothing new comes in while the rest stops
  */
 import { isDeepStrictEqual } from "node:util";
+import { type Console, createConsole } from "./admin/console/console.ts";
+import { Tail } from "./admin/console/tail.ts";
 import { openAdminAccess } from "./admin/control/access.ts";
 import { startControlServer } from "./admin/control/server.ts";
 import { type AdminParts, startAdminServer } from "./admin/server.ts";
 import { type CollectorStatus, countOpen, type RouteStatus, toLedger } from "./admin/status.ts";
 import { Telemetry } from "./admin/telemetry/telemetry.ts";
 import type { Clock, Random } from "./clock.ts";
-import type { Config } from "./config.ts";
+import type { Config, RouteConfig } from "./config.ts";
 import { forecastDrainSeconds } from "./delivery/pacing/forecast.ts";
 import { Departure } from "./delivery/peers/departure.ts";
 import type { HandOverResult } from "./delivery/peers/hand-over.ts";
@@ -74,6 +76,7 @@ export async function startCollector(config: Config, environment: CollectorEnvir
   let current = config;
   let phase: ReturnType<AdminParts["phase"]> = "starting";
   let status: (() => CollectorStatus) | undefined;
+  let page: Console | undefined;
   const telemetry = new Telemetry({
     ...environment,
     config: config.telemetry,
@@ -82,7 +85,12 @@ export async function startCollector(config: Config, environment: CollectorEnvir
   });
   const observed = { ...environment, observer: telemetry };
   try {
-    const admin = startAdminServer(config.admin.address, { status: () => status?.(), phase: () => phase, telemetry });
+    const admin = startAdminServer(config.admin.address, {
+      status: () => status?.(),
+      phase: () => phase,
+      telemetry,
+      console: () => page,
+    });
     stops.push(() => admin.stop());
 
     const access = await openAccess(config, environment);
@@ -171,6 +179,16 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     };
     const administrators = await openAdminAccess(config, environment);
     stops.push(() => administrators.stop());
+    const shownRoutes = (): readonly RouteConfig[] => routes.all.map((route) => route.config);
+    const tap: Telemetry["tap"] = (listener) => telemetry.tap(listener);
+    page = createConsole({
+      authenticator: administrators.authenticator,
+      telemetry,
+      tail: new Tail({ ...environment, journal, routes: shownRoutes, tap }),
+      routes: shownRoutes,
+      quarantine: journal.quarantine,
+    });
+    stops.push(async () => page?.close());
     const control = await startControlServer({
       ...environment,
       address: config.admin.grpcAddress,

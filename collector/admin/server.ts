@@ -9,8 +9,10 @@
  * | `/startupz` | 200 once everything has been started |
  * | `/status` | the status as JSON |
  * | `/metrics` | metrics in Prometheus's text format |
+ * | `/` | the page, and below `/console` what it asks for (console/console.ts) |
  */
 import { CollectorError } from "../errors.ts";
+import { type Console, isOwnName } from "./console/console.ts";
 import { type CollectorStatus, toJson } from "./status.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
@@ -19,6 +21,8 @@ export interface AdminParts {
   readonly status: () => CollectorStatus | undefined;
   readonly phase: () => "starting" | "running" | "draining" | "stopping";
   readonly telemetry: Pick<Telemetry, "problems" | "prometheus">;
+  /** Undefined until everything has been built. */
+  readonly console: () => Console | undefined;
 }
 
 export interface AdminServer {
@@ -40,7 +44,13 @@ export function startAdminServer(address: string, parts: AdminParts): AdminServe
       port: Number(address.slice(at + 1)),
       // Bun would otherwise share the port with whoever has it, in silence.
       reusePort: false,
-      fetch: (request) => answer(request, parts),
+      fetch: (request, bun) => {
+        const { hostname: asked, pathname } = new URL(request.url);
+        if (!isOwnName(hostname, asked)) return say(421, "this is another machine's name");
+        // A stream of events may be silent for longer than Bun waits.
+        if (pathname.startsWith("/console/")) bun.timeout(request, 0);
+        return answer(request, parts, bun.requestIP(request)?.address ?? "");
+      },
       error: () => say(500, "this can't be told now"),
     });
     return { port: server.port as number, stop: () => server.stop(true) };
@@ -73,10 +83,15 @@ const PAGES: Readonly<Record<string, Page>> = {
   },
 };
 
-function answer(request: Request, parts: AdminParts): Response | Promise<Response> {
+function answer(request: Request, parts: AdminParts, callerAddress: string): Response | Promise<Response> {
   if (request.method !== "GET" && request.method !== "HEAD") return say(405, "read-only");
   const page = PAGES[new URL(request.url).pathname];
-  return page === undefined ? say(404, `try ${Object.keys(PAGES).join(", ")}`) : page(parts);
+  if (page !== undefined) return page(parts);
+  const shown = parts.console();
+  return (
+    shown?.answer(request, callerAddress) ??
+    (shown === undefined ? starting() : say(404, `try /, ${Object.keys(PAGES).join(", ")}`))
+  );
 }
 
 function say(status: number, words: string): Response {

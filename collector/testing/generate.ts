@@ -5,6 +5,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tailReferencePage } from "../../clients/tail/reference.ts";
+import { buildPage, PAGE_PATH } from "../admin/console/build.ts";
 import { referencePage } from "./reference.ts";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -51,4 +52,5 @@ if (import.meta.main) {
   generateTypes(join(ROOT, "proto/gen"));
   writeFileSync(REFERENCE_PATH, referencePage());
   writeFileSync(TAIL_REFERENCE_PATH, tailReferencePage());
+  writeFileSync(PAGE_PATH, await buildPage());
 }

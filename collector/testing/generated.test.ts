@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Glob } from "bun";
 import { tailReferencePage } from "../../clients/tail/reference.ts";
+import { buildPage, PAGE_PATH } from "../admin/console/build.ts";
 import { generateTypes, REFERENCE_PATH, TAIL_REFERENCE_PATH } from "./generate.ts";
 import { referencePage } from "./reference.ts";
 
@@ -28,4 +29,8 @@ test("the committed types are what the .proto files generate (else: bun run gene
 test("the reference page is what the tables of keys and errors say (else: bun run generate)", async () => {
   expect(await Bun.file(REFERENCE_PATH).text()).toBe(referencePage());
   expect(await Bun.file(TAIL_REFERENCE_PATH).text()).toBe(tailReferencePage());
+});
+
+test("the page is what its sources are bundled to (else: bun run generate)", async () => {
+  expect((await Bun.file(PAGE_PATH).text()) === (await buildPage())).toBe(true);
 });

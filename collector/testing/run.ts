@@ -69,6 +69,13 @@ installMissingTools();
 const checks = [
   await passes("format and lint", join(ROOT, "node_modules/.bin/biome"), "check", "--error-on-warnings", "."),
   await passes("types", join(ROOT, "node_modules/.bin/tsc"), "--noEmit"),
+  await passes(
+    "types of the page",
+    join(ROOT, "node_modules/.bin/tsc"),
+    "--noEmit",
+    "-p",
+    "collector/admin/console/app",
+  ),
 ];
 const tests = await runTests(paths);
 const passed = tests.passed + checks.filter(Boolean).length;

@@ -31,7 +31,7 @@ export type Metric =
 type PlainKind = "counter" | "amount" | "gauge";
 type Value = number | bigint | boolean;
 
-const STATES: readonly DeliveryState[] = ["delivering", "backing_off", "holding", "stopping"];
+const STATES: readonly (DeliveryState | "paused")[] = ["delivering", "backing_off", "holding", "stopping", "paused"];
 
 export function toMetrics(view: TelemetryView): Metric[] {
   return [...ingestMetrics(view), ...journalMetrics(view), ...routeMetrics(view), ...ownMetrics(view)];
@@ -131,8 +131,11 @@ function routeMetrics({ status: { routes }, durations }: TelemetryView): Metric[
       value: Number(ledger[outcome]),
     })),
   );
-  const states = routes.flatMap(({ route, stream, delivery }) =>
-    STATES.map((state) => ({ attributes: { route, stream, state }, value: Number(delivery.state === state) })),
+  const states = routes.flatMap(({ route, stream, delivery, paused }) =>
+    STATES.map((state) => ({
+      attributes: { route, stream, state },
+      value: Number((paused === undefined ? delivery.state : "paused") === state),
+    })),
   );
   const log = "{log_record}";
   return [

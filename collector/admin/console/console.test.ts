@@ -1,0 +1,104 @@
+import { expect, test } from "bun:test";
+import { CollectorError } from "../../errors.ts";
+import { History } from "../telemetry/history.ts";
+import { viewSample } from "../telemetry/samples.ts";
+import { type ConsoleParts, createConsole, isOwnName } from "./console.ts";
+import type { Tail } from "./tail.ts";
+
+const OPEN: ConsoleParts["authenticator"] = { isOpen: true, authenticate: () => ({ tenant: "x", by: "nobody_asked" }) };
+
+const WITH_TOKEN: ConsoleParts["authenticator"] = {
+  isOpen: false,
+  authenticate: ({ authorization }) => {
+    if (authorization !== "Bearer good") throw new CollectorError("unauthenticated", "who are you?");
+    return { tenant: "ann", by: "token" };
+  },
+};
+
+function startConsole(authenticator = OPEN) {
+  const watchers = new Set<(view: ReturnType<typeof viewSample>) => void>();
+  const shown = createConsole({
+    authenticator,
+    telemetry: {
+      history: new History(0),
+      view: viewSample,
+      watch: (watcher) => {
+        watchers.add(watcher);
+        return () => watchers.delete(watcher);
+      },
+    },
+    tail: {} as Tail,
+    routes: () => [],
+    quarantine: { list: async () => [] },
+  });
+  const ask = async (path: string, address = "127.0.0.1", headers: Record<string, string> = {}): Promise<Response> => {
+    const answer = shown.answer(new Request(`http://127.0.0.1:4319${path}`, { headers }), address);
+    if (answer === undefined) throw new Error("not one of its paths");
+    return await answer;
+  };
+  return { ask, watchers, shown };
+}
+
+test("without tokens logs are shown to this machine only; the page, which holds none, to everybody", async () => {
+  const { ask } = startConsole();
+  expect((await ask("/console/quarantine")).status).toBe(200);
+  expect((await ask("/console/quarantine", "::1")).status).toBe(200);
+  for (const address of ["10.0.0.7", "::ffff:10.0.0.7", ""]) {
+    const answer = await ask("/console/events", address);
+    expect(answer.status).toBe(403);
+    expect(await answer.text()).toContain("kubectl port-forward");
+  }
+  expect((await ask("/", "10.0.0.7")).status).toBe(200);
+});
+
+test("with tokens everybody needs one, this machine too", async () => {
+  const { ask } = startConsole(WITH_TOKEN);
+  expect((await ask("/console/quarantine")).status).toBe(401);
+  expect((await ask("/console/quarantine", "127.0.0.1", { authorization: "Bearer bad" })).status).toBe(401);
+  expect((await ask("/console/quarantine", "10.0.0.7", { authorization: "Bearer good" })).status).toBe(200);
+});
+
+test("the page runs nothing but its own script, and asks nobody but its collector", async () => {
+  const { ask } = startConsole();
+  const page = await ask("/");
+  const policy = page.headers.get("content-security-policy") ?? "";
+  expect(policy).toMatch(/default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-[^']+'; connect-src 'self'/);
+  expect(await page.text()).not.toMatch(/(src|href)="https?:/);
+});
+
+test("so many pages may be open and no more, and one that is closed makes room", async () => {
+  const { ask, watchers, shown } = startConsole();
+  const open = await Promise.all(Array.from({ length: 16 }, () => ask("/console/events")));
+  expect(open.every(({ status }) => status === 200)).toBe(true);
+  expect((await ask("/console/events")).status).toBe(503);
+  await open[0]?.body?.cancel();
+  expect(watchers.size).toBe(15);
+  expect((await ask("/console/events")).status).toBe(200);
+  shown.close();
+  expect(watchers.size).toBe(0);
+});
+
+test("a page that does not read misses events, and costs no memory for them", async () => {
+  const { ask, watchers } = startConsole();
+  const { body } = await ask("/console/events");
+  const view = viewSample();
+  for (let second = 0; second < 5_000; second++) for (const watcher of watchers) watcher(view);
+  let bytes = 0;
+  const reader = body?.getReader();
+  for (;;) {
+    const next = await Promise.race([reader?.read(), Bun.sleep(50)]);
+    if (next === undefined || next.done) break;
+    bytes += next.value.length;
+  }
+  expect(bytes).toBeGreaterThan(500_000);
+  expect(bytes).toBeLessThan(1_200_000);
+});
+
+test("on loopback a name that was only pointed here is not answered", () => {
+  for (const name of ["127.0.0.1", "localhost", "[::1]"]) expect(isOwnName("127.0.0.1", name)).toBe(true);
+  for (const name of ["evil.example", "127.0.0.1.evil.example", "10.0.0.7"]) {
+    expect(isOwnName("127.0.0.1", name)).toBe(false);
+    expect(isOwnName("::1", name)).toBe(false);
+    expect(isOwnName("0.0.0.0", name)).toBe(true);
+  }
+});

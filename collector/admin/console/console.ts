@@ -1,0 +1,148 @@
+/**
+ * The page of the admin port and what it asks for. Read-only: nothing here changes anything.
+ *
+ * | path | answers |
+ * |---|---|
+ * | `/` | the page: one file, made by `bun run generate` from app/ |
+ * | `/console/events` | events `history` once, then `view` every second |
+ * | `/console/tail?route=&filter=` | events `lines`; `problem` where the filter can't be understood |
+ * | `/console/quarantine?route=&after=` | 50 log records in quarantine, with their reasons |
+ *
+ * Who may: with `admin.tokens` whoever shows one of them, as for the admin service; without, only callers on this machine (a
+ * port that is forwarded counts as such). The page itself holds no data, and is shown to everybody.
+ *
+ * A web site elsewhere must not read logs through the browser of an operator whose loopback we listen on: on loopback only names
+ * that mean this machine are answered, which a name that was pointed here is not.
+ */
+import type { RouteConfig } from "../../config.ts";
+import { CollectorError } from "../../errors.ts";
+import type { Authenticator } from "../../identity/authenticator.ts";
+import type { QuarantineEntry } from "../../journal/port.ts";
+import { describeEntry } from "../../journal/quarantine.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { toSnapshot } from "./snapshot.ts";
+import { createEventStreams } from "./streams.ts";
+import type { Tail } from "./tail.ts";
+
+export interface ConsoleParts {
+  /** Knows the operators' tokens; open where there are none. */
+  readonly authenticator: Pick<Authenticator, "isOpen" | "authenticate">;
+  readonly telemetry: Pick<Telemetry, "history" | "view" | "watch">;
+  readonly tail: Tail;
+  readonly routes: () => readonly RouteConfig[];
+  readonly quarantine: {
+    list(route: string, limit: number, after?: bigint): Promise<QuarantineEntry[]>;
+  };
+}
+
+export interface Console {
+  /** Undefined where the path is not one of its. `callerAddress` is an IP address. */
+  answer(request: Request, callerAddress: string): Promise<Response> | undefined;
+  close(): void;
+}
+
+const EVENT_STREAMS_MAX = 16;
+const TAILS_MAX = 4;
+const QUARANTINE_ROWS_MAX = 50;
+
+export function createConsole({ authenticator, telemetry, tail, routes, quarantine }: ConsoleParts): Console {
+  const events = createEventStreams(EVENT_STREAMS_MAX);
+  const tails = createEventStreams(TAILS_MAX);
+  const pages: Readonly<Record<string, (url: URL) => Promise<Response> | Response>> = {
+    "/": async () => {
+      const { PAGE, PAGE_POLICY } = await import("./page.generated.ts");
+      return new Response(PAGE, {
+        headers: {
+          "content-type": "text/html; charset=utf-8",
+          "content-security-policy": PAGE_POLICY,
+          "referrer-policy": "no-referrer",
+          "x-content-type-options": "nosniff",
+        },
+      });
+    },
+    "/console/events": () =>
+      events.open((send) => {
+        send("history", JSON.stringify(telemetry.history.samples));
+        const view = telemetry.view();
+        if (view !== undefined) send("view", JSON.stringify(toSnapshot(view)));
+        return telemetry.watch((now) => {
+          const sample = telemetry.history.samples.at(-1);
+          if (sample !== undefined) send("sample", JSON.stringify(sample));
+          send("view", JSON.stringify(toSnapshot(now)));
+        });
+      }),
+    "/console/tail": ({ searchParams }) => {
+      const filter = searchParams.get("filter")?.trim();
+      return tails.open((send) => {
+        let unsent = 0;
+        try {
+          return tail.watch(searchParams.get("route") ?? undefined, filter === "" ? undefined : filter, (piece) => {
+            const skipped = piece.skipped + unsent;
+            unsent = send("lines", JSON.stringify({ ...piece, skipped })) ? 0 : skipped + piece.lines.length;
+          });
+        } catch (reason) {
+          if (!(reason instanceof CollectorError)) throw reason;
+          send("problem", reason.message);
+          return () => undefined;
+        }
+      });
+    },
+    "/console/quarantine": async ({ searchParams }) => {
+      const route = searchParams.get("route") ?? routes()[0]?.name ?? "";
+      const after = searchParams.get("after") ?? "";
+      const beyond = /^\d{1,19}$/.test(after) ? BigInt(after) : undefined;
+      const entries = await quarantine.list(route, QUARANTINE_ROWS_MAX, beyond);
+      const lines = entries.map((entry) => describeEntry(entry).trimEnd());
+      return new Response(`[${lines.join(",")}]`, { headers: { "content-type": "application/json" } });
+    },
+  };
+  return {
+    answer: (request, callerAddress) => {
+      const url = new URL(request.url);
+      const page = pages[url.pathname];
+      if (page === undefined) return undefined;
+      return answerAllowed(async () => {
+        if (url.pathname !== "/") await assertAllowed(request, callerAddress, authenticator);
+        return await page(url);
+      });
+    },
+    close: () => {
+      events.close();
+      tails.close();
+    },
+  };
+}
+
+async function assertAllowed(
+  request: Request,
+  callerAddress: string,
+  authenticator: ConsoleParts["authenticator"],
+): Promise<void> {
+  if (!authenticator.isOpen) {
+    const authorization = request.headers.get("authorization") ?? undefined;
+    await authenticator.authenticate({ authorization, certificate: undefined });
+  } else if (!LOCAL_ADDRESS.test(callerAddress)) {
+    const what = "logs are shown on this machine only: forward the port (kubectl port-forward), or set admin.tokens";
+    throw new CollectorError("permission_denied", what);
+  }
+}
+
+async function answerAllowed(page: () => Promise<Response>): Promise<Response> {
+  try {
+    return await page();
+  } catch (reason) {
+    if (!(reason instanceof CollectorError)) throw reason;
+    const status = { unauthenticated: 401, permission_denied: 403 }[reason.code as string] ?? 503;
+    return new Response(`${reason.message}\n`, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
+  }
+}
+
+const LOCAL_ADDRESS = /^(::ffff:)?127\.|^::1$/;
+
+const LOOPBACK = /^(127\.[\d.]+|\[::1\]|localhost)$/;
+
+/** Whether a request by the name `requestHost` may be answered by who listens on `listenHost`. */
+export function isOwnName(listenHost: string, requestHost: string): boolean {
+  const bare = (host: string): string => (host.includes(":") && !host.startsWith("[") ? `[${host}]` : host);
+  return !LOOPBACK.test(bare(listenHost)) || LOOPBACK.test(requestHost);
+}

@@ -1,0 +1,126 @@
+/** The page in a browser, before a real collector: it shows what goes on, obeys the keyboard, and everybody can read it. */
+import { expect } from "bun:test";
+import { readFileSync } from "node:fs";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { withFolder } from "../temporary.ts";
+import { testWith } from "../tools.ts";
+import { CollectorProcess, freePorts } from "./collector-process.ts";
+import { startFirehose } from "./observed-firehose.ts";
+import { Sender } from "./sender.ts";
+
+const LIMIT_MS = 120_000;
+const AXE = readFileSync(Bun.fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
+
+interface Violation {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly html: string }[];
+}
+
+async function withPage(body: (browser: Browser, url: string, sender: Sender) => Promise<void>): Promise<void> {
+  await withFolder(async (directory) => {
+    await using firehose = await startFirehose(directory);
+    const ports = await freePorts();
+    await using _collector = await CollectorProcess.start({ directory, endpoint: firehose.local.url, ports });
+    using sender = new Sender({ name: "a", port: ports.ingest });
+    const browser = await chromium.launch({ executablePath: Bun.which("chromium") ?? "", args: ["--no-sandbox"] });
+    try {
+      await body(browser, `http://127.0.0.1:${ports.admin}/`, sender);
+    } finally {
+      await browser.close();
+    }
+  });
+}
+
+/** Violations that keep somebody from using the page. */
+async function violationsOf(page: Page): Promise<string[]> {
+  await page.addScriptTag({ content: AXE });
+  const { violations } = (await page.evaluate("axe.run()")) as { violations: readonly Violation[] };
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+}
+
+testWith(
+  ["chromium"],
+  "the page shows what was accepted and delivered, follows it, and finds no fault with a browser's own checks",
+  async () => {
+    await withPage(async (browser, url, sender) => {
+      await sender.send();
+      const page = await browser.newPage();
+      const faults: string[] = [];
+      page.on("pageerror", (error) => faults.push(error.message));
+      page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+      await page.goto(url);
+      await page.getByText("Every log record is accounted for").waitFor();
+      await page.getByRole("img", { name: /all since the route began: .*on disk 20,/ }).waitFor();
+      for (let index = 0; index < 4; index++) await sender.send();
+      await page.getByRole("img", { name: /all since the route began: .*on disk 100,/ }).waitFor();
+      await page.getByRole("img", { name: /^Accepted and settled/ }).waitFor();
+      expect(await page.locator("canvas").count()).toBe(3);
+      expect(faults).toEqual([]);
+    });
+  },
+  LIMIT_MS,
+);
+
+testWith(
+  ["chromium"],
+  "the live tail is started, filtered, corrected and stopped by the keyboard alone",
+  async () => {
+    await withPage(async (browser, url, sender) => {
+      const page = await browser.newPage();
+      await page.goto(url);
+      await page.getByLabel("Filter").focus();
+      await page.keyboard.type("severty = 1");
+      await page.keyboard.press("Enter");
+      await page.getByText("did you mean severity?").waitFor();
+      await page.keyboard.press("ControlOrMeta+A");
+      await page.keyboard.type("body =~ /^a-2/");
+      await page.keyboard.press("Enter");
+      await page.getByText("0 shown").waitFor();
+      const lines = page.getByRole("list", { name: "Log records" }).getByRole("listitem");
+      while ((await lines.count()) === 0) await sender.send();
+      expect(await lines.first().textContent()).toContain("a-2");
+      await page.keyboard.press("Tab");
+      await page.keyboard.press("Tab");
+      await page.keyboard.press("Enter");
+      await page.getByText("stopped").waitFor();
+    });
+  },
+  LIMIT_MS,
+);
+
+for (const colorScheme of ["light", "dark"] as const) {
+  testWith(
+    ["chromium"],
+    `axe finds nothing serious in the ${colorScheme} page, wide and on a phone, where nothing is cut off`,
+    async () => {
+      await withPage(async (browser, url, sender) => {
+        await sender.send();
+        for (const viewport of [
+          { width: 1_280, height: 900 },
+          { width: 360, height: 740 },
+        ]) {
+          // The policy forbids foreign scripts, axe among them.
+          const context = await browser.newContext({ viewport, colorScheme, reducedMotion: "reduce", bypassCSP: true });
+          const page = await context.newPage();
+          await page.goto(url);
+          await page.getByRole("button", { name: "Start" }).click();
+          await sender.send();
+          await page.getByRole("listitem").filter({ hasText: "a-" }).first().waitFor();
+          expect(await violationsOf(page)).toEqual([]);
+          const [needed, given] = (await page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]",
+          )) as [number, number];
+          expect(needed).toBeLessThanOrEqual(given);
+          const bar = "document.querySelector('.bar span')";
+          const transition = await page.evaluate(`getComputedStyle(${bar}).transitionDuration`);
+          expect(transition).toBe("0s");
+          await context.close();
+        }
+      });
+    },
+    LIMIT_MS,
+  );
+}
