@@ -114,14 +114,18 @@ export function serviceAddresses(service: string, resolve: Resolve = resolveAll)
   const [name, port] = [service.slice(0, at), service.slice(at + 1)];
   return async () => {
     const found = await resolve(name).catch((reason: unknown) => {
-      if ((reason as { code?: string }).code === "ENOTFOUND") return [];
+      if (NOBODY.includes((reason as { code?: string }).code ?? "")) return [];
       throw reason;
     });
     return found.map((address) => `${isIPv6(address) ? `[${address}]` : address}:${port}`);
   };
 }
 
-type Resolve = (name: string) => Promise<readonly string[]>;
+/** There is no such name, or it has no address: so says the name server, as against not answering. */
+const NOBODY = ["ENOTFOUND", "ENODATA"];
+
+/** Rejects with the system's code where there is no address. */
+export type Resolve = (name: string) => Promise<readonly string[]>;
 
 async function resolveAll(name: string): Promise<readonly string[]> {
   return (await lookup(name, { all: true })).map(({ address }) => address);
