@@ -11,6 +11,7 @@
  *    control    it can have all of these do something      2nd        nobody begins anything while the rest stops
  *    ingest     last: what it takes can be kept            1st        nothing new comes in while the rest stops
  */
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { type Console, createConsole } from "./admin/console/console.ts";
 import { Tail } from "./admin/console/tail.ts";
@@ -28,6 +29,7 @@ import { handOverService } from "./delivery/peers/hand-over-protocol.ts";
 import { peerService } from "./delivery/peers/peer-protocol.ts";
 import { GrpcPeerTransport, listedAddresses, serviceAddresses } from "./delivery/peers/peer-transport.ts";
 import { Peers } from "./delivery/peers/peers.ts";
+import { ReplicaCounts } from "./delivery/peers/replica-counts.ts";
 import type { Route } from "./delivery/route.ts";
 import { Routes } from "./delivery/routes.ts";
 import { type AssertionError, CollectorError } from "./errors.ts";
@@ -106,6 +108,7 @@ export async function startCollector(config: Config, environment: CollectorEnvir
       collectorId: journal.collectorId,
       addresses: service === undefined ? listedAddresses(addresses) : serviceAddresses(service),
       transport,
+      counts: new ReplicaCounts(join(config.journal.directory, "replicas")),
     });
     await peers.start();
     stops.push(() => peers.stop());

@@ -36,6 +36,8 @@ const scenario = z.strictObject({
   ceilingMibPerSecond: positive,
   latencyMs: positive.default(40),
   pattern: z.enum(["suffix", "prefix", "random", "all"]).default("random"),
+  /** The replicas know how many they are, and can't reach each other. */
+  isCutOff: z.boolean().default(false),
   backlogAgeObjectiveSeconds: positive.default(60),
   /** A stream that scales itself: see the local Firehose's quota.ts. */
   growth: z

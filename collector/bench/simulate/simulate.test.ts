@@ -13,6 +13,21 @@ for (const scenario of await loadScenarios([])) {
   });
 }
 
+test("replicas that can't reach each other divide the quota by feedback alone", async () => {
+  const text = JSON.stringify({
+    title: "Three replicas, cut off from each other, that believe in twice the quota",
+    seconds: 90,
+    quotaMibPerSecond: 1,
+    ceilingMibPerSecond: 2,
+    isCutOff: true,
+    replicas: [{ count: 3, backlogMib: 100 }],
+  });
+  const { used, throttled, jain } = measure(await play(parseScenario("cut-off", text)));
+  expect(used).toBeGreaterThan(0.9);
+  expect(throttled).toBeLessThan(0.05);
+  expect(jain).toBeGreaterThan(0.8);
+});
+
 const SHORT = `
 title: Two replicas, one of which comes & goes
 seconds: 12

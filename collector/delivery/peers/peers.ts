@@ -80,6 +80,8 @@ export interface PeersOptions {
   readonly intervalMs: number;
   /** How long figures are good for that are not heard again. */
   readonly leaseMs: number;
+  /** How many divided each route's quota when that was last known, in this process or before it. */
+  readonly counts?: { get(route: string): number; set(route: string, replicas: number): void };
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -165,9 +167,9 @@ export class Peers {
 
   /** A route begins to deliver: it is told its part before this returns. Returns the way to end that. */
   join(joined: PeerMember): () => void {
-    const { collectorId, leaseMs, clock } = this.#options;
+    const { collectorId, leaseMs, clock, counts } = this.#options;
     const { route, stream } = joined;
-    const shares = new Shares({ replica: nameOf(collectorId, route), leaseMs });
+    const shares = new Shares({ replica: nameOf(collectorId, route), leaseMs, replicas: counts?.get(route) ?? 1 });
     const member: Member = { route, stream, joined, shares };
     this.#members.add(member);
     const nowMs = clock.monotonicMs();
@@ -311,7 +313,7 @@ export class Peers {
   }
 
   #divide(): void {
-    const { collectorId, clock } = this.#options;
+    const { collectorId, clock, counts } = this.#options;
     const nowMs = clock.monotonicMs();
     const figures = [...this.#members].map((member) => ({ member, ...member.joined.figures() }));
     // Who reaches another knows whether it has claims: only who reaches nobody must go by what is listed.
@@ -321,7 +323,9 @@ export class Peers {
         if (other.member === member || other.member.stream !== member.stream) continue;
         member.shares.hear({ replica: nameOf(collectorId, other.member.route), ...claimIn(other) }, nowMs);
       }
-      member.joined.onDivision(member.shares.divide(claimIn(own), capacityBytesPerSecond, nowMs, listed));
+      const division = member.shares.divide(claimIn(own), capacityBytesPerSecond, nowMs, listed);
+      if (division.isCoordinated) counts?.set(member.route, division.replicas);
+      member.joined.onDivision(division);
     }
   }
 

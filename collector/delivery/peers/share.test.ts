@@ -150,6 +150,17 @@ test("a replica that starts among others listed takes no more than one part of t
   expect(division).toEqual({ share: 1 / 4, replicas: 4, isCoordinated: false, streamBytesPerSecond: undefined });
 });
 
+test("a replica that starts and can find out nothing takes the part that an earlier process had", () => {
+  const own = { wantsBytesPerSecond: 1e9, weight: 1 };
+  const start = (): Shares => new Shares({ replica: "a", replicas: 3 });
+  expect(start().divide(own, 900, 0)).toMatchObject({ share: 1 / 3, replicas: 3, isCoordinated: false });
+  expect(start().divide(own, 900, 0, 4)).toMatchObject({ replicas: 5, isCoordinated: false });
+  expect(start().divide(own, 900, 0, 0)).toMatchObject({ share: 1, replicas: 1, isCoordinated: true });
+  const found = start();
+  found.hear(claim("b", 1e9), 0);
+  expect(found.divide(own, 900, 0)).toMatchObject({ share: 0.5, replicas: 2, isCoordinated: true });
+});
+
 test("what the replicas say that the stream takes is averaged over those who can tell", () => {
   const shares = new Shares({ replica: "a" });
   shares.hear({ ...claim("b", 9_000), streamBytesPerSecond: 600 }, 0);

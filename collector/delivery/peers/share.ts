@@ -14,6 +14,7 @@
  * | says good-bye | `forget`: its part is free at once |
  * | falls silent | its claim holds until the lease is over; then the others divide its part |
  * | hears nobody, though others are listed | the count last known goes on, and feedback alone decides (rate.ts) |
+ * | starts, and can find out neither the others nor their addresses | the count that an earlier process knew (replica-counts.ts) |
  */
 import { assert } from "../../errors.ts";
 
@@ -87,10 +88,12 @@ export class Shares {
   readonly #leaseMs: number;
   readonly #heard = new Map<string, { readonly claim: Claim; readonly untilMs: number }>();
   /** How many divided the quota when that was last known, when there were that many, and whether they were only listed. */
-  #known = { replicas: 1, seenMs: 0, isListed: true };
+  #known: { readonly replicas: number; readonly seenMs: number; readonly isListed: boolean };
 
-  constructor(options: { replica: string; leaseMs?: number }) {
+  /** `replicas` is how many there were when that was last known, by an earlier process: until something newer is. */
+  constructor(options: { replica: string; leaseMs?: number; replicas?: number }) {
     this.#replica = options.replica;
+    this.#known = { replicas: options.replicas ?? 1, seenMs: Number.NEGATIVE_INFINITY, isListed: true };
     this.#leaseMs = options.leaseMs ?? LEASE_MS_DEFAULT;
   }
 
