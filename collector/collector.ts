@@ -21,7 +21,10 @@ import { type AdminParts, startAdminServer } from "./admin/server.ts";
 import { type CollectorStatus, countOpen, type RouteStatus, toLedger } from "./admin/status.ts";
 import { Telemetry } from "./admin/telemetry/telemetry.ts";
 import type { Clock, Random } from "./clock.ts";
+
 import type { Config, RouteConfig } from "./config.ts";
+import { Adoption } from "./delivery/adoption.ts";
+
 import { forecastDrainSeconds } from "./delivery/pacing/forecast.ts";
 import { Departure } from "./delivery/peers/departure.ts";
 import type { HandOverResult } from "./delivery/peers/hand-over.ts";
@@ -61,9 +64,16 @@ export interface Collector {
   reload(config: Config): Promise<void>;
   /** Takes nothing more, settles what is under way within `drainMsMax`, and lets go of the journal. */
   stop(): Promise<void>;
-  /** After that: what was to go to other replicas and did not, by route. */
+  /** Resolves when all that was to be adopted is, and nothing waits any more; or when `signal` is aborted after that. */
+  untilDelivered(signal: AbortSignal): Promise<void>;
+  /** Folders of `journal.adoptFrom` that still hold something. */
+  notAdopted(): readonly string[];
+  /** After a stop: what was to go to other replicas and did not, by route. */
   leftBehind(): readonly HandOverResult[];
 }
+
+/** How often it is looked whether all is delivered. */
+const LOOK_MS = 200;
 
 /** Starts all parts, or none: rejects with CollectorError when one can't be started. */
 export async function startCollector(config: Config, environment: CollectorEnvironment): Promise<Collector> {
@@ -129,6 +139,17 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     const routes = new Routes({ ...observed, ...thrifty, journal, peers, stopMsMax: departure.routeStopMsMax });
     await routes.apply(config.routes, config.journal.forgetRoutes);
     stops.push(() => routes.stop());
+
+    const adoption = new Adoption({
+      ...environment,
+      folders: config.journal.adoptFrom,
+      journal,
+      journalOptions: { ...config.journal, ...environment },
+      routes: () => routes.all.map((each) => each.config.name),
+      requestBytesMax: config.ingest.requestBytesMax,
+    });
+    adoption.start();
+    stops.push(() => adoption.stop());
 
     const scanLimits = { ...config.ingest, recordsMax: config.ingest.recordsPerRequestMax };
     const ingest = createIngestServer({
@@ -235,6 +256,12 @@ export async function startCollector(config: Config, environment: CollectorEnvir
       reload,
       stop,
       leftBehind: () => departure.leftBehind,
+      notAdopted: () => adoption.kept,
+      untilDelivered: async (signal) => {
+        await adoption.done;
+        const waits = (): boolean => routes.all.some(({ ledger }) => ledger.cursor < journal.head);
+        while (waits() && !signal.aborted) await environment.clock.sleep(LOOK_MS, signal);
+      },
     };
   } catch (reason) {
     await stop();

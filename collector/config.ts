@@ -48,6 +48,11 @@ const journal = z.strictObject({
   forgetRoutes: names
     .default([])
     .describe("Routes that are gone for good: their cursors are deleted, and no longer hold on to logs."),
+  adoptFrom: names
+    .default([])
+    .describe(
+      "Folders with journals of collectors that are gone: what they hold is delivered here, and they are removed.",
+    ),
   quarantineBytesMax: bytes(MIB, 1024 * GIB, GIB).describe(
     "Bytes of each route's quarantine; at the limit the route waits.",
   ),

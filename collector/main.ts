@@ -22,6 +22,7 @@ const HELP = `Standpipe takes logs over OTLP/gRPC, answers OK when they are on d
   bun run start [--config FILE] [--check]
 
   --config FILE   configuration file; else STANDPIPE_CONFIG, else ./standpipe.yaml where it is
+  --until-delivered  deliver what waits and what journal.adoptFrom names, then end: for a job that empties volumes
   --check         read the configuration, say whether it can be used, and end
   --help          this
 
@@ -42,13 +43,15 @@ async function main(): Promise<number> {
     process.stdout.write("the configuration can be used\n");
     return 0;
   }
-  return await run(config, () => readConfig(options.config ?? process.env.STANDPIPE_CONFIG));
+  const readAgain = (): Config => readConfig(options.config ?? process.env.STANDPIPE_CONFIG);
+  return await run(config, readAgain, options["until-delivered"] === true);
 }
 
-function readArguments(): { config?: string; check?: boolean; help?: boolean } {
+function readArguments(): { config?: string; check?: boolean; help?: boolean; "until-delivered"?: boolean } {
   const options = {
     config: { type: "string" },
     check: { type: "boolean" },
+    "until-delivered": { type: "boolean" },
     help: { type: "boolean", short: "h" },
   } as const;
   try {
@@ -72,8 +75,8 @@ function readConfig(named: string | undefined): Config {
   return loadConfig({ path, text }, process.env, lineProblems);
 }
 
-/** Resolves with the exit code when a signal has stopped it. */
-async function run(config: Config, readAgain: () => Config): Promise<number> {
+/** Resolves with the exit code when a signal has stopped it, or when nothing waits any more, where that is the end. */
+async function run(config: Config, readAgain: () => Config, endsWhenDelivered: boolean): Promise<number> {
   const log = createLog(config.log.level);
   // grpc-js writes lines of its own to standard error, which is a log of JSON; what went wrong reaches us as an error.
   setLogVerbosity(logVerbosity.NONE);
@@ -100,7 +103,12 @@ async function run(config: Config, readAgain: () => Config): Promise<number> {
 
   const collector = await startCollector(config, { clock: systemClock, random: Math.random, log, onBug: die });
   running = collector;
+  const stopping = new AbortController();
+  if (endsWhenDelivered) {
+    collector.untilDelivered(stopping.signal).then(() => signalled.resolve("all is delivered"), die);
+  }
   log.info({ signal: await signalled.promise }, "stopping");
+  stopping.abort();
   await collector.stop();
   const waiting = collector.status().routes.map(({ route, ledger }) => ({ route, logRecords: String(ledger.waiting) }));
   const left = collector
@@ -108,12 +116,12 @@ async function run(config: Config, readAgain: () => Config): Promise<number> {
     .map(({ left: logRecords, ...each }) => ({ ...each, logRecords: String(logRecords) }));
   if (left.length === 0) {
     log.info({ waiting }, "stopped; what waits is in the journal and goes on at the next start");
-    return 0;
+    return endsWhenDelivered && collector.notAdopted().length > 0 ? 1 : 0;
   }
   const directory = resolve(config.journal.directory);
   log.error(
     { left, waiting, directory },
-    "stopped with logs that no other replica took: they are in the journal's folder, which must be kept; start a collector with it",
+    "stopped with logs that no other replica took: they are in the journal's folder, which must be kept; start a collector with it, or name it in journal.adoptFrom of another",
   );
   return 1;
 }

@@ -49,6 +49,8 @@ export interface HandOverOptions {
   readonly offer: (address: string, waiting: Waiting, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Ends it before its time. */
+  readonly signal?: AbortSignal;
 }
 
 /** What became of it, for each route. */
@@ -150,7 +152,7 @@ class Giver {
     const { journal, clock, log, offer } = this.#options;
     for (;;) {
       const leftMs = this.#endsAtMs - clock.monotonicMs();
-      if (leftMs <= 0) return false;
+      if (leftMs <= 0 || this.#options.signal?.aborted === true) return false;
       const receiver = this.#choose();
       if (receiver === undefined) {
         await clock.sleep(Math.min(RETRY_MS, leftMs));

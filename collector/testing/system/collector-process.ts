@@ -30,6 +30,7 @@ export interface CollectorOptions {
   readonly endpoint: string;
   readonly ports: Ports;
   readonly settings?: Settings;
+  readonly arguments?: readonly string[];
   /** What comes before the command, strace for example. */
   readonly wrapper?: readonly string[];
 }
@@ -136,7 +137,7 @@ export class CollectorProcess implements AsyncDisposable {
   private constructor(options: CollectorOptions) {
     this.ports = options.ports;
     this.#child = Bun.spawn({
-      cmd: [...(options.wrapper ?? []), process.execPath, "--smol", MAIN],
+      cmd: [...(options.wrapper ?? []), process.execPath, "--smol", MAIN, ...(options.arguments ?? [])],
       cwd: options.directory,
       env: environmentOf(options),
       stdin: "ignore",
