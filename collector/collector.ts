@@ -36,8 +36,9 @@ import { ReplicaCounts } from "./delivery/peers/replica-counts.ts";
 import type { Route } from "./delivery/route.ts";
 import { Routes } from "./delivery/routes.ts";
 import { type AssertionError, CollectorError } from "./errors.ts";
-import { openAccess } from "./identity/access.ts";
+import { type Access, openAccess } from "./identity/access.ts";
 import { ADMISSION_LIMITS_DEFAULT } from "./ingest/admission.ts";
+import type { HttpOptions } from "./ingest/options.ts";
 import { createIngestServer } from "./ingest/server.ts";
 import { Journal } from "./journal/journal.ts";
 import { LITTER_BYTES_MAX, Litter } from "./litter.ts";
@@ -57,6 +58,8 @@ export interface CollectorEnvironment {
 
 export interface Collector {
   readonly ingestPort: number;
+  /** Of OTLP/HTTP; undefined where it is off. */
+  readonly httpPort: number | undefined;
   readonly adminPort: number;
   readonly controlPort: number;
   status(): CollectorStatus;
@@ -169,6 +172,7 @@ export async function startCollector(config: Config, environment: CollectorEnvir
         journalBytesMax: shareOf(config.journal.bytesMax, config.tenants.journalPercentMax),
       },
       streamLimits: config.ingest,
+      ...httpOptions(config, access.tls),
       // Who has no peers hears none: a stranger could claim its part.
       services: hasPeers
         ? [
@@ -235,7 +239,10 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     });
     phase = "running";
     const streams = config.routes.map(({ stream }) => stream);
-    log.info({ ingest: config.ingest.address, admin: config.admin.address, streams }, "taking logs");
+    log.info(
+      { ingest: config.ingest.address, http: config.ingest.httpAddress, admin: config.admin.address, streams },
+      "taking logs",
+    );
     const reload = async (changed: Config): Promise<void> => {
       await routes.apply(changed.routes, changed.journal.forgetRoutes);
       current = changed;
@@ -250,6 +257,7 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     };
     return {
       ingestPort,
+      httpPort: ingest.httpPort,
       adminPort: admin.port,
       controlPort: control.port,
       status: look,
@@ -294,10 +302,19 @@ function describeRoute({ config, ledger, pause, status, pace: paceOf }: Route, j
   };
 }
 
+function httpOptions({ ingest, identity }: Config, files: Access["tls"]): { http?: HttpOptions } {
+  const { httpAddress: address, httpCorsOrigins: corsOrigins } = ingest;
+  if (address === "off") return {};
+  const clients = identity.authorities === undefined ? "none" : identity.clientCertificates;
+  const own = { address, corsOrigins, requestsMax: ingest.httpRequestsMax, holdMsMax: ingest.httpHoldMsMax };
+  return { http: files === undefined ? own : { ...own, tls: { files, clients } } };
+}
+
 async function listen(started: Promise<number>, address: string): Promise<number> {
   try {
     return await started;
   } catch (cause) {
+    if (cause instanceof CollectorError) throw cause;
     const words = cause instanceof Error ? cause.message : String(cause);
     // grpc-js tells of each address it tried; the system's own word is what helps.
     const what = `ingest.address ${address} can't be listened on (${/\bE[A-Z]{3,}\b/.exec(words)?.[0] ?? words})`;

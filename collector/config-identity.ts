@@ -69,7 +69,7 @@ export function isLoopback(address: string): boolean {
 }
 
 interface Sections {
-  readonly ingest: { readonly address: string; readonly plaintext: boolean };
+  readonly ingest: { readonly address: string; readonly httpAddress: string; readonly plaintext: boolean };
   readonly identity: z.output<typeof identity>;
   readonly peers: {
     readonly tokens?: string | undefined;
@@ -87,10 +87,10 @@ export function identityRelations({ ingest, identity: who, peers }: Sections): [
   return [
     [isTls === (who.key !== undefined), "identity.certificate and identity.key need each other"],
     [who.authorities === undefined || isTls, "identity.authorities needs identity.certificate and identity.key"],
-    [
-      isTls || ingest.plaintext || isLoopback(ingest.address),
-      `ingest.address ${ingest.address} can be reached by others, who could read everything: set identity.certificate and identity.key, or ask for it with ingest.plaintext: true`,
-    ],
+    ...(["address", "httpAddress"] as const).map((key): [boolean, string] => [
+      isTls || ingest.plaintext || ingest[key] === "off" || isLoopback(ingest[key]),
+      `ingest.${key} ${ingest[key]} can be reached by others, who could read everything: set identity.certificate and identity.key, or ask for it with ingest.plaintext: true`,
+    ]),
     [
       who.clientCertificates === "required" || who.tokens !== undefined || who.jwks !== undefined || !isTls,
       "identity.clientCertificates optional needs identity.tokens or identity.jwks for those without one",

@@ -1,7 +1,7 @@
 /** The keys of `ingest`: where logs are taken, and within which limits. Used by config.ts alone. */
 import { z } from "zod";
 import { connectionKeys } from "./config-identity.ts";
-import { bytes, GIB, hostAndPort, integer, KIB, MIB } from "./config-values.ts";
+import { bytes, GIB, hostAndPort, integer, KIB, MIB, names } from "./config-values.ts";
 import { FIREHOSE_RECORD_BYTES_MAX } from "./limits.ts";
 
 export const ingest = z.strictObject({
@@ -10,6 +10,17 @@ export const ingest = z.strictObject({
     .describe(
       "Where OTLP/gRPC is taken. Beyond loopback with TLS (section identity), or where plaintext is asked for.",
     ),
+  httpAddress: z
+    .union([z.literal("off"), hostAndPort], "must be host:port, for example 0.0.0.0:4318, or off")
+    .default("127.0.0.1:4318")
+    .describe("Where OTLP/HTTP is taken (POST /v1/logs), under the same rules; off: nowhere."),
+  httpCorsOrigins: names
+    .default([])
+    .describe("Origins whose web pages may send over HTTP, for example https://shop.example; `*`: all."),
+  httpRequestsMax: integer(1, 100_000, 1_024).describe("Requests over HTTP at once."),
+  httpHoldMsMax: integer(0, 600_000, 8_000).describe(
+    "How long a request over HTTP waits for room: less than its client waits for an answer.",
+  ),
   ...connectionKeys,
   requestBytesMax: bytes(64 * KIB, 16 * MIB, 4 * MIB).describe("Bytes of one request, unpacked."),
   recordsPerRequestMax: integer(1, 1_000_000, 100_000).describe("Log records of one request."),

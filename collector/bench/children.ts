@@ -84,6 +84,7 @@ export class Children {
     const child = this.#spawn(["--smol", "collector/main.ts"], {
       ...AWS_ENVIRONMENT,
       STANDPIPE_INGEST_ADDRESS: target,
+      STANDPIPE_INGEST_HTTP_ADDRESS: "off",
       STANDPIPE_ADMIN_ADDRESS: admin,
       STANDPIPE_ADMIN_GRPC_ADDRESS: "127.0.0.1:0",
       STANDPIPE_JOURNAL_DIRECTORY: options.directory,

@@ -26,11 +26,17 @@ const RETRY_INFO_URL = Buffer.from("type.googleapis.com/google.rpc.RetryInfo");
 export function toStatus(error: CollectorError, random: Random): StatusObject {
   const metadata = new Metadata();
   metadata.set("standpipe-code", error.code);
-  if (error.retryable) {
-    const delayMs = Math.ceil((error.retryAfterMs ?? RETRY_DELAY_MS_DEFAULT) * (1 + random() / 2));
+  const delayMs = retryDelayMs(error, random);
+  if (delayMs !== undefined) {
     metadata.set("grpc-status-details-bin", encodeRetryInfo(error.status, error.message, delayMs));
   }
   return { code: error.status, details: error.message, metadata };
+}
+
+/** How long whoever met `error` is to wait before it sends again, in milliseconds; undefined: never again. */
+export function retryDelayMs(error: CollectorError, random: Random): number | undefined {
+  if (!error.retryable) return undefined;
+  return Math.ceil((error.retryAfterMs ?? RETRY_DELAY_MS_DEFAULT) * (1 + random() / 2));
 }
 
 /** Tells bugs from failures: for an `AssertionError`, what stops the process is called after the answer is sent. */
@@ -71,15 +77,22 @@ export function mendStatus(
   return toStatus(mended, random);
 }
 
-/**
- * A `google.rpc.Status` with one detail, `google.rpc.RetryInfo`, serialised (field numbers: proto/google/rpc/status.proto).
- * `delayMs` is a whole number of milliseconds.
- */
+/** A `google.rpc.Status` that says when to come again. */
 export function encodeRetryInfo(code: status, message: string, delayMs: number): Buffer {
+  return encodeStatus(code, message, delayMs);
+}
+
+/**
+ * A `google.rpc.Status`, serialised (field numbers: proto/google/rpc/status.proto), with one detail, `google.rpc.RetryInfo`,
+ * where there is a delay: a whole number of milliseconds.
+ */
+export function encodeStatus(code: status, message: string, delayMs?: number): Buffer {
+  const head = Buffer.concat([varintField(1, code), bytesField(2, Buffer.from(message))]);
+  if (delayMs === undefined) return head;
   const seconds = Math.floor(delayMs / 1_000);
   const duration = Buffer.concat([varintField(1, seconds), varintField(2, (delayMs % 1_000) * 1_000_000)]);
   const any = Buffer.concat([bytesField(1, RETRY_INFO_URL), bytesField(2, bytesField(1, duration))]);
-  return Buffer.concat([varintField(1, code), bytesField(2, Buffer.from(message)), bytesField(3, any)]);
+  return Buffer.concat([head, bytesField(3, any)]);
 }
 
 /** `ExportLogsServiceResponse` with a partial_success (field numbers: logs_service.proto), serialised. */

@@ -1,11 +1,12 @@
 /**
  * An application as others write it: the stock OpenTelemetry SDK, nothing of ours. Runs under Node and under Bun.
- * Arguments: the endpoint, how many log records, "gzip" or "none". Exit status 0 when the SDK reported no failure.
+ * Arguments: the endpoint, how many log records, "gzip" or "none", and of which package the exporter is: "grpc" (where it
+ * is not named), "http" (JSON) or "proto". Exit status 0 when the SDK reported no failure.
  */
-import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-grpc";
 import { BatchLogRecordProcessor, LoggerProvider } from "@opentelemetry/sdk-logs";
 
-const [url, count, compression] = process.argv.slice(2);
+const [url, count, compression, transport = "grpc"] = process.argv.slice(2);
+const { OTLPLogExporter } = await import(`@opentelemetry/exporter-logs-otlp-${transport}`);
 const exporter = new OTLPLogExporter({ url, compression });
 let failures = 0;
 const watched = {

@@ -13,6 +13,7 @@ import type { ScanLimits } from "../otlp/scan.ts";
 import type { RecycledMemory } from "../recycled-memory.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import type { IngestCounters } from "./counters.ts";
+import type { HttpTls } from "./http/http-server.ts";
 import type { StreamLimits, StreamsSnapshot } from "./streams.ts";
 import type { TenantJournal, TenantLimits, TenantStatus } from "./tenants.ts";
 
@@ -74,6 +75,8 @@ export interface IngestOptions {
   readonly memory?: RecycledMemory;
   /** Told of compressed messages, when they have ended. @default its own */
   readonly litter?: Litter;
+  /** OTLP over HTTP beside gRPC. @default none */
+  readonly http?: HttpOptions;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: Log;
@@ -83,6 +86,20 @@ export interface IngestOptions {
   readonly makesProgress?: () => boolean;
   /** Gets a broken invariant after its client was answered. @default throws it where nothing catches it */
   readonly onBug?: (bug: AssertionError) => void;
+}
+
+/** OTLP/HTTP: http/http-server.ts. */
+export interface HttpOptions {
+  /** Where to listen, `host:port`; port 0 lets the system choose. */
+  readonly address: string;
+  /** Origins whose web pages may send. @default none */
+  readonly corsOrigins?: readonly string[];
+  /** Requests at once. @default 1,024 */
+  readonly requestsMax?: number;
+  /** How long a request is held: HTTP tells of no deadline. @default 8 s, within the ten of common exporters */
+  readonly holdMsMax?: number;
+  /** @default plaintext */
+  readonly tls?: HttpTls;
 }
 
 /** The counters, and what is going on now. */
@@ -99,13 +116,20 @@ export interface IngestSnapshot extends Readonly<IngestCounters> {
   readonly streams: StreamsSnapshot;
   /** Those that take most. */
   readonly tenants: readonly TenantStatus[];
+  /** Requests over HTTP that are under way. */
+  readonly httpRequests: number;
   /** Connections that are open, and those that were not let in, by why. */
   readonly connections: Readonly<ConnectionCounters> & { readonly open: number };
 }
 
 export interface IngestServer {
-  /** Listens. Resolves with the port; rejects with what the system said, for example EADDRINUSE. */
+  /**
+   * Listens. Resolves with the port of gRPC; rejects with what the system said, for example EADDRINUSE, and with
+   * CollectorError `config_invalid` where the address of HTTP can't be had.
+   */
   start(): Promise<number>;
+  /** The port of HTTP; undefined where it is not offered, and before `start`. */
+  readonly httpPort: number | undefined;
   /**
    * Stops: health says NOT_SERVING, held calls are refused with `shutting_down`, streams are ended, no new connection is
    * taken, open ones get a GOAWAY, and calls under way are finished. What is still open after `deadlineMs` is cut off.

@@ -1,9 +1,11 @@
 /**
- * The server that clients talk to over gRPC: LogsService, Ingest, health and reflection on one port.
+ * The servers that clients talk to: over gRPC LogsService, Ingest, health and reflection on one port, and OTLP/HTTP on
+ * another (http/).
  *
  * A call's way in: reception.ts (is it its turn to be read?) -> export.ts, take.ts (scan, admit, append, answer) ->
- * boundary.ts when it fails. A stream's way in: streams.ts, stream.ts, and take.ts again. Connections are closed after `connectionAgeMsMax`, give or take a tenth, with a GOAWAY and time to
- * finish, so that clients come back through the balancer and find new replicas.
+ * boundary.ts when it fails. A stream's way in: streams.ts, stream.ts, and take.ts again.
+ * Connections are closed after `connectionAgeMsMax`, give or take a tenth, with a GOAWAY and time to finish, so that
+ * clients come back through the balancer and find new replicas.
  */
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
@@ -21,6 +23,8 @@ import { createCounters } from "./counters.ts";
 import { createExport } from "./export.ts";
 import { Failures } from "./failures.ts";
 import { createHealth } from "./health.ts";
+import { createHttpExport } from "./http/http-export.ts";
+import { type HttpServer, startHttpServer } from "./http/http-server.ts";
 import type { IngestOptions, IngestServer } from "./options.ts";
 import { HEALTH_SERVICE, INGEST_SERVICE, LOGS_SERVICE, loadProtocol } from "./protocol.ts";
 import { createReception, ReceptionGate } from "./reception.ts";
@@ -59,6 +63,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     connectionIdleMsMax = 240_000,
     memory = new RecycledMemory(MESSAGE_MEMORY_BYTES_MAX),
     litter = new Litter(LITTER_BYTES_MAX),
+    http,
     clock = systemClock,
     random = Math.random,
     log = silentLog,
@@ -159,11 +164,31 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   const names = [LOGS_SERVICE, INGEST_SERVICE, HEALTH_SERVICE, ...offered];
   new ReflectionService(packages, { services: names }).addToServer(server);
 
+  const startHttp = (): HttpServer | undefined => {
+    if (http === undefined) return undefined;
+    const { corsOrigins = [], requestsMax = 1_024, holdMsMax = 8_000, tls } = http;
+    const { deadlineMarginMs } = admissionLimits;
+    const own = { holdMsMax, deadlineMarginMs, authenticator, limits: receptionLimits };
+    const run = createHttpExport({ take, gate, counters, failures, clock, random, ...own });
+    return startHttpServer({
+      address: http.address,
+      tls,
+      origins: corsOrigins,
+      requestsMax,
+      requestBytesMax,
+      run,
+      log,
+    });
+  };
+  let httpServer: HttpServer | undefined;
+
   return {
     start: () =>
       new Promise((resolve, reject) => {
+        httpServer = startHttp();
         server.bindAsync(address, credentials, (error, port) => {
           if (error !== null) {
+            httpServer?.cut();
             reject(error);
             return;
           }
@@ -171,6 +196,9 @@ export function createIngestServer(options: IngestOptions): IngestServer {
           resolve(port);
         });
       }),
+    get httpPort() {
+      return httpServer?.port;
+    },
     drain: async (deadlineMs) => {
       health.drain();
       streams.drain();
@@ -179,14 +207,14 @@ export function createIngestServer(options: IngestOptions): IngestServer {
       gate.drain(shuttingDown());
       const finished = new AbortController();
       const closed = new Promise<void>((resolve) => {
-        server.tryShutdown(() => {
-          finished.abort();
-          resolve();
-        });
+        server.tryShutdown(() => resolve());
       });
-      void clock.sleep(deadlineMs, finished.signal).then(() => {
+      const cut = clock.sleep(deadlineMs, finished.signal).then(() => {
         if (!finished.signal.aborted) server.forceShutdown();
       });
+      await Promise.race([Promise.all([closed, httpServer?.drain()]), cut]);
+      finished.abort();
+      httpServer?.cut();
       await closed;
     },
     snapshot: () => ({
@@ -200,6 +228,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
       unreadCalls: gate.waiting,
       streams: streams.snapshot(),
       tenants: tenants.status(),
+      httpRequests: httpServer?.requests ?? 0,
       connections: { ...guard.counters, open: guard.open },
     }),
   };

@@ -8,6 +8,7 @@ import { CFN_LINT } from "./cfn-lint.ts";
 import { HELM, KUBECTL } from "./kubernetes-tools.ts";
 
 export type Tool =
+  | "python"
   | "strace"
   | "h2load"
   | "grpcio"
@@ -27,6 +28,7 @@ export type Tool =
 
 /** Each tool: the command that proves it is there, and the Debian package that brings it, where one does. */
 export const TOOLS: Readonly<Record<Tool, { readonly probe: readonly string[]; readonly package?: string }>> = {
+  python: { probe: ["/usr/bin/python3", "--version"], package: "python3" },
   strace: { probe: ["strace", "-V"], package: "strace" },
   h2load: { probe: ["h2load", "--version"], package: "nghttp2-client" },
   grpcio: { probe: ["/usr/bin/python3", "-c", "import grpc"], package: "python3-grpcio" },

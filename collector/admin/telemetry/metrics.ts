@@ -79,6 +79,8 @@ function ingestMetrics({ status: { ingest }, durations }: TelemetryView): Metric
     plain("counter", "standpipe.ingest.io", "By", "Bytes of acknowledged requests", ingest.acknowledgedBytes),
     plain("amount", "standpipe.ingest.in_flight", "By", "Bytes of requests being written", ingest.inFlightBytes),
     plain("amount", "standpipe.ingest.held", "{call}", "Calls that wait for room", ingest.heldCalls),
+    plain("amount", "standpipe.ingest.streams", "{stream}", "Streams of batches that are open", ingest.streams.open),
+    plain("counter", "standpipe.ingest.batches", "{batch}", "Batches of streams answered", ingest.streams.batches),
   ];
 }
 

@@ -40,6 +40,7 @@ export interface Ports {
   readonly admin: number;
   /** Of the admin service. */
   readonly control: number;
+  readonly http: number;
 }
 
 /** The parts of `/status` that tests look at; numbers here stay far below 2^53. */
@@ -84,7 +85,12 @@ export interface LedgerView {
 
 /** Ports that nobody listens on. Below the system's own range, so that no outgoing connection takes them meanwhile. */
 export async function freePorts(): Promise<Ports> {
-  return { ingest: await freePort(), admin: await freePort(), control: await freePort() };
+  return {
+    ingest: await freePort(),
+    admin: await freePort(),
+    control: await freePort(),
+    http: await freePort(),
+  };
 }
 
 const PORT_MIN = 20_000;
@@ -106,7 +112,11 @@ async function freePort(): Promise<number> {
 export function environmentOf({ directory, endpoint, ports, settings = {} }: CollectorOptions): Record<string, string> {
   const all: Settings = {
     ...settings,
-    ingest: { address: `127.0.0.1:${ports.ingest}`, ...settings.ingest },
+    ingest: {
+      address: `127.0.0.1:${ports.ingest}`,
+      httpAddress: `127.0.0.1:${ports.http}`,
+      ...settings.ingest,
+    },
     admin: { address: `127.0.0.1:${ports.admin}`, grpcAddress: `127.0.0.1:${ports.control}`, ...settings.admin },
     journal: { directory: join(directory, "journal"), freeBytesMin: "1MiB", ...settings.journal },
     firehose: { stream: "logs", endpoint, packDelayMsMax: 20, ...settings.firehose },

@@ -28,6 +28,7 @@ export class CollectorProcess {
     this.#environment = {
       ...environment,
       STANDPIPE_INGEST_ADDRESS: `127.0.0.1:${ports.ingest}`,
+      STANDPIPE_INGEST_HTTP_ADDRESS: "off",
       STANDPIPE_ADMIN_ADDRESS: `127.0.0.1:${ports.admin}`,
       STANDPIPE_ADMIN_GRPC_ADDRESS: "127.0.0.1:0",
     };
