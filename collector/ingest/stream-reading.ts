@@ -10,6 +10,7 @@
 import type { ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import type { CollectorError } from "../errors.ts";
 import type { RecycledMemory } from "../recycled-memory.ts";
+import { release } from "../release.ts";
 import { MessageDecoder } from "./message-decoder.ts";
 import type { Arrival, InnermostCall, ReceptionGate } from "./reception.ts";
 
@@ -65,6 +66,14 @@ export interface ReadingEvents {
   readonly onRefused: (reason: CollectorError) => void;
 }
 
+/** In the place of a decoder, once nobody listens. */
+const LETS_GO: StreamCall["decoder"] = {
+  write: (piece) => {
+    release(piece);
+    return [];
+  },
+};
+
 export class StreamReading {
   readonly #call: StreamCall;
   readonly #gate: ReceptionGate;
@@ -114,6 +123,8 @@ export class StreamReading {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#decoder.abandon();
+    // What comes of a message that was under way would be taken for the beginning of another.
+    this.#call.decoder = LETS_GO;
     for (const place of this.#places.splice(0)) this.#gate.leave(place);
     for (const message of this.#early.splice(0)) this.#memory.giveBack(message);
   }

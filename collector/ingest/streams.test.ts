@@ -166,6 +166,42 @@ test("a drain writes and acknowledges what was received, then ends streams with 
   session.destroy();
 });
 
+test("a drain in the middle of a message ends the stream as any other, whatever the rest of the message looks like", async () => {
+  await using run = await startIngest();
+  const session = connect(`http://127.0.0.1:${run.port}`);
+  session.on("error", () => {});
+  const stream = session.request({ ":method": "POST", ":path": STREAM_PATH, "content-type": "application/grpc" });
+  stream.on("error", () => {});
+  const trailers = new Promise<number>((resolve) => {
+    stream.on("trailers", (headers) => resolve(Number(headers["grpc-status"])));
+  });
+  stream.resume();
+  const framed = (message: Record<string, unknown>): Buffer => {
+    const bytes = encode("standpipe.ingest.v1.StreamRequest", message);
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(bytes.length, 1);
+    return Buffer.concat([prefix, bytes]);
+  };
+  stream.write(Buffer.concat([framed({ open: {} }), framed({ batch: { number: 1, request: logsRequest(1) } })]));
+  await until(() => run.appender.records === 1);
+  run.appender.pause();
+  stream.write(framed({ batch: { number: 2, request: logsRequest(1) } }));
+  await until(() => run.appender.attempts === 2);
+  // Its middle looks like the beginning of a message of four gigabytes.
+  const large = Buffer.concat([framed({ batch: { number: 3, request: logsRequest(50, 1_000) } })]);
+  large.fill(0xff, 30_000);
+  stream.write(large.subarray(0, 30_000));
+  await until(() => run.server.snapshot().streams.bytes > 30_000);
+  const drained = run.server.drain(20_000);
+  stream.write(large.subarray(30_000));
+  await Bun.sleep(50);
+  run.appender.resume();
+  expect(await trailers).toBe(status.UNAVAILABLE);
+  expect(run.appender.records).toBe(2);
+  session.destroy();
+  await drained;
+});
+
 test("a drain with a full journal ends streams at once: what was not written was not acknowledged", async () => {
   await using run = await startIngest();
   const stream = await StreamClient.open(run.client.grpc);

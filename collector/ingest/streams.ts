@@ -81,7 +81,7 @@ const OPEN_MS_MAX = 10_000;
 const SEND_MS_MAX = 30_000;
 
 /** How long a client may keep its side open after the status. */
-const LINGER_MS_MAX = 5_000;
+const LINGER_MS_MAX = 2_000;
 
 /** Of HTTP/2 (RFC 9113, section 7). */
 const NO_ERROR = 0;
