@@ -30,6 +30,8 @@ export interface Endpoint {
 
 export interface CollectorProcess extends Endpoint {
   readonly directory: string;
+  /** http://host:port of status and page. */
+  readonly adminUrl: string;
   status(): Promise<AsJson<CollectorStatus>>;
   stop(): Promise<void>;
 }
@@ -101,6 +103,7 @@ export class Children {
       name: "collector",
       target,
       directory: options.directory,
+      adminUrl: `http://${admin}`,
       facts: () => readProcessFacts(child.pid),
       status: async () => (await (await fetch(`http://${admin}/status`)).json()) as AsJson<CollectorStatus>,
       stop: () => this.#stop(child),

@@ -3,8 +3,10 @@ import { HELP, parseOptions } from "./options.ts";
 
 test("without words, all that fits into a few minutes is measured", () => {
   const json = "bench-out/bench.json";
-  expect(parseOptions([])).toEqual({ kind: "bench", scenarios: ["ingest", "delivery", "latency"], json });
-  expect(parseOptions(["--long"])).toMatchObject({ scenarios: ["ingest", "delivery", "latency", "backlog"] });
+  expect(parseOptions([])).toEqual({ kind: "bench", scenarios: ["ingest", "delivery", "latency", "watched"], json });
+  expect(parseOptions(["--long"])).toMatchObject({
+    scenarios: ["ingest", "delivery", "latency", "watched", "backlog"],
+  });
 });
 
 test("parts are chosen by name, and run in their own order", () => {

@@ -6,31 +6,23 @@
  *              again every few seconds; that it delivered nothing is checked.
  *   delivery   null server | collector with a discarding Firehose, in turn, until all is delivered: the whole way.
  *   latency    a bare synced write | an acknowledged export, in turn, at 5,000 logs/s: 100 requests of 50 a second.
+ *   watched    a collector | the same with an open page and a live tail, in turn; one without | one with telemetry.
  *   backlog    the collector that can't deliver until 5 GiB of requests wait; then its stream is made, and it drains.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../clock.ts";
-import { Children, type CollectorProcess, type Endpoint, type FirehoseProcess, type Loader } from "./children.ts";
+import { Children, type CollectorProcess } from "./children.ts";
 import { type Figure, type Part, ratioFigure } from "./figures.ts";
 import { folderBytes } from "./folder-bytes.ts";
 import type { Scenario } from "./options.ts";
+import { assertAllTaken, inTurn, LOAD, type ScenarioOptions, type Stage, startParts, WARM_UP_MS } from "./stage.ts";
 import { percentile } from "./statistics.ts";
-
-export interface ScenarioOptions {
-  /** Everything that is written lands in here. */
-  readonly directory: string;
-  readonly settings: Readonly<Record<string, string>>;
-  readonly tell: (progress: string) => void;
-}
+import { measureWatched } from "./watched.ts";
 
 const MIB = 1024 * 1024;
 
-const LOAD = { connections: 4, callsEach: 8 };
 const REQUESTS = { large: 2_000, small: 1_000, seed: 1 };
-const WARM_UP_MS = 4_000;
-const ROUND_MS = 3_000;
-const ROUNDS = 5;
 const PACED_MS = 8_000;
 const PACED_ROUNDS = 3;
 const PACED_CALLS_PER_SECOND = 100;
@@ -42,15 +34,11 @@ const DRAIN_POLL_MS = 50;
 const RESIDENT_BYTES_MAX = 200 * MIB;
 const STREAM = "bench";
 
-interface Stage extends ScenarioOptions {
-  readonly children: Children;
-  readonly loader: Loader;
-}
-
 const SCENARIOS: Readonly<Record<Scenario, (stage: Stage) => Promise<Figure[]>>> = {
   ingest: measureIngest,
   delivery: measureDelivery,
   latency: measureLatency,
+  watched: measureWatched,
   backlog: measureBacklog,
 };
 
@@ -203,58 +191,6 @@ async function measureBacklog(stage: Stage): Promise<Figure[]> {
   ];
 }
 
-async function startParts(
-  { children, directory, settings }: Stage,
-  stream: string,
-  further: Record<string, string> = {},
-): Promise<{ collector: CollectorProcess; firehose: FirehoseProcess }> {
-  const firehose = await children.startFirehose(join(directory, "objects"), STREAM);
-  const collector = await children.startCollector({
-    directory: join(directory, "journal"),
-    firehose,
-    stream,
-    settings: { ...settings, ...further },
-  });
-  return { collector, firehose };
-}
-
-interface Round {
-  readonly logsPerSecond: number;
-  /** The same, over the time until `settle` was done. */
-  readonly settledLogsPerSecond: number;
-  readonly cpuUsPerLog: number;
-}
-
-/** Saturates the two in turn, and waits for `settle` after each; its time and CPU count to the log records before it. */
-async function inTurn(
-  stage: Stage,
-  name: string,
-  endpoints: readonly [Endpoint, Endpoint],
-  settle: (endpoint: Endpoint) => Promise<void>,
-): Promise<[Round[], Round[]]> {
-  const rounds: [Round[], Round[]] = [[], []];
-  const measure = async (endpoint: Endpoint, durationMs: number): Promise<Round> => {
-    const before = endpoint.facts().cpuSeconds;
-    const sinceMs = systemClock.monotonicMs();
-    const result = await stage.loader.order({ kind: "saturate", target: endpoint.target, ...LOAD, durationMs });
-    assertAllTaken(endpoint.name, result.refused);
-    await settle(endpoint);
-    const logs = result.acknowledgedLogs;
-    return {
-      logsPerSecond: logs / (result.elapsedMs / 1000),
-      settledLogsPerSecond: logs / ((systemClock.monotonicMs() - sinceMs) / 1000),
-      cpuUsPerLog: ((endpoint.facts().cpuSeconds - before) * 1e6) / logs,
-    };
-  };
-  stage.tell(`${name}: warming up`);
-  for (const endpoint of endpoints) await measure(endpoint, WARM_UP_MS);
-  for (let round = 1; round <= ROUNDS; round++) {
-    stage.tell(`${name}: round ${round} of ${ROUNDS}`);
-    for (const [index, endpoint] of endpoints.entries()) rounds[index as 0 | 1].push(await measure(endpoint, ROUND_MS));
-  }
-  return rounds;
-}
-
 /** Resolves when nothing waits and what was delivered is gone from the disk, as far as it goes. */
 async function drained(collector: CollectorProcess): Promise<void> {
   const sinceMs = systemClock.monotonicMs();
@@ -265,11 +201,6 @@ async function drained(collector: CollectorProcess): Promise<void> {
       throw new Error(`the collector does not drain: ${JSON.stringify(routes)}`);
     await systemClock.sleep(DRAIN_POLL_MS);
   }
-}
-
-function assertAllTaken(name: string, refused: Readonly<Record<string, number>>): void {
-  const words = Object.entries(refused).map(([status, calls]) => `${calls} x ${status}`);
-  if (words.length > 0) throw new Error(`${name} refused calls: ${words.join(", ")}`);
 }
 
 function residentFigure(name: string, collector: CollectorProcess, parts: readonly Part[]): Figure {
