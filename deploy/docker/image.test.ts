@@ -7,12 +7,14 @@ import {
   closeSync,
   existsSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
   readSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
@@ -26,7 +28,7 @@ import { containerCommand } from "./container.ts";
 import { entryPoints } from "./program.ts";
 import { USER_ID } from "./system.ts";
 
-const ASSEMBLE_MS_MAX = 240_000;
+const ASSEMBLE_MS_MAX = 600_000;
 const LIMIT_MS = 120_000;
 const MIB = 2 ** 20;
 
@@ -172,6 +174,55 @@ testWith(
       expect(await collector.exited).toBe(0);
       expect(collector.waitingAtEnd).toBe(0);
       expect((await firehose.lines()).length).toBe(20);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  },
+  LIMIT_MS,
+);
+
+testWith(
+  ["debian packages", "unshare"],
+  "from the image, the agent follows what an application writes, and a collector has every line on disk",
+  async () => {
+    const directory = mkdtempSync(join(tmpdir(), "standpipe-run-"));
+    try {
+      await using firehose = await startFirehose(directory);
+      const ports = await freePorts();
+      await using collector = await CollectorProcess.start({ directory, endpoint: firehose.local.url, ports });
+      // The one folder that is the same within and without.
+      const data = join(directory, "data");
+      const inside = "/var/lib/standpipe";
+      const program = "/app/clients/tail/main.ts";
+      const cmd = containerCommand({
+        image: join(folder, host),
+        data,
+        program,
+        argument: `--config ${inside}/tail.yaml`,
+      });
+      mkdirSync(join(data, "applog"));
+      writeFileSync(
+        join(data, "applog/access.log"),
+        Array.from({ length: 50 }, (_, index) => `line-${index} of it\n`).join(""),
+      );
+      writeFileSync(
+        join(data, "tail.yaml"),
+        JSON.stringify({
+          collector: { endpoint: `http://127.0.0.1:${ports.ingest}` },
+          positions: { directory: `${inside}/positions` },
+          admin: { address: "127.0.0.1:0" },
+          sources: [{ name: "applog", include: [`${inside}/applog/*.log`] }],
+        }),
+      );
+      const agent = Bun.spawn({ cmd, env: { PATH: process.env.PATH ?? "" }, stdout: "ignore", stderr: "pipe" });
+      try {
+        await collector.until(({ routes }) => routes[0].ledger.delivered === 50);
+        process.kill(processOne(agent.pid), "SIGTERM");
+        expect(await agent.exited).toBe(0);
+      } finally {
+        agent.kill("SIGKILL");
+      }
+      expect(new Set((await firehose.lines()).map(({ key }) => key)).size).toBe(50);
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }

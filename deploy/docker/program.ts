@@ -21,7 +21,7 @@ const NOT_SHIPPED = [
   /\.md$/,
   /^collector\/(testing|bench)(\/|$)/,
   /^collector\/ingest\/interop-client\./,
-  /^clients\/[^/]+\/(testing|examples|bench)(\/|$)/,
+  /^clients\/[^/]+\/(testing|examples|bench|migrate\/fixtures)(\/|$)/,
   /^deploy\/local\/demo(\/|$)/,
 ];
 
