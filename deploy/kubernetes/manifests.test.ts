@@ -79,6 +79,7 @@ for (const name of COLLECTOR_OVERLAYS) {
         container.ports.map((port: { name: string; containerPort: number }) => [port.name, port.containerPort]),
       );
       expect(config.ingest.address).toBe(`0.0.0.0:${ports.get("otlp-grpc")}`);
+      expect(config.ingest.httpAddress).toBe(`0.0.0.0:${ports.get("otlp-http")}`);
       expect(config.admin.address).toBe(`0.0.0.0:${ports.get("admin")}`);
       expect(config.peers.service).toBe(`standpipe-peers:${ports.get("otlp-grpc")}`);
       expect(find(objects, "Service", "standpipe-peers").spec).toMatchObject({

@@ -89,6 +89,8 @@ spec:
       ports:
         - name: otlp-grpc
           containerPort: 4317
+        - name: otlp-http
+          containerPort: 4318
         - name: admin
           containerPort: 4319
       resources:
