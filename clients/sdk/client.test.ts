@@ -66,7 +66,7 @@ for (const transport of TRANSPORTS)
         },
       });
       expect(record?.attributes["log.record.uid"]).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
-      expect(await client.close()).toEqual({ isComplete: true, recordsLeft: 0 });
+      expect(await client.close()).toEqual({ isComplete: true, recordsLeft: 0, recordsSpooled: 0 });
       collector.die();
     },
     LIMIT_MS,
@@ -287,7 +287,7 @@ for (const transport of TRANSPORTS)
         await client.ready();
         expect(client.offer({ body: `${index} ${"x".repeat(2_000)}` })).toBe(true);
       }
-      expect(await client.flush()).toEqual({ isComplete: true, recordsLeft: 0 });
+      expect(await client.flush()).toEqual({ isComplete: true, recordsLeft: 0, recordsSpooled: 0 });
       expect([collector.taken.length, drops]).toEqual([2_000, []]);
       collector.handle = () => {};
       let refused = 0;
@@ -308,10 +308,10 @@ for (const transport of TRANSPORTS)
       const { client, collector, drops } = await setUp({ transport });
       collector.handle = () => {};
       const sent = client.send([{ body: 1 }, { body: 2 }]);
-      expect(await client.flush(20)).toEqual({ isComplete: false, recordsLeft: 2 });
+      expect(await client.flush(20)).toEqual({ isComplete: false, recordsLeft: 2, recordsSpooled: 0 });
       const closing = client.close(20);
       await expect(sent).rejects.toMatchObject({ code: "closed" });
-      expect(await closing).toEqual({ isComplete: false, recordsLeft: 2 });
+      expect(await closing).toEqual({ isComplete: false, recordsLeft: 2, recordsSpooled: 0 });
       expect(drops.map(({ reason, records }) => [reason, records])).toEqual([["closed", 2]]);
       expect(client.status()).toMatchObject({ state: "closed", accepted: 2, abandoned: 2, waiting: 0 });
       collector.die();

@@ -13,9 +13,11 @@ import { hostname } from "node:os";
 import { systemClock } from "./clock.ts";
 import { ClientError } from "./errors.ts";
 import { Outbox, type Outcome } from "./keep/outbox.ts";
+import { Spool } from "./keep/spool.ts";
 import { type ClientOptions, type Drop, type Settings, toSettings } from "./options.ts";
 import type { LogRecord, LogValue } from "./record.ts";
 import { sayDrops } from "./say-drops.ts";
+import type { BatchSource } from "./send/batch.ts";
 import { Courier, type ReplicaStatus } from "./send/courier.ts";
 import { channelCredentials, TokenFile } from "./send/credentials.ts";
 import { parseEndpoint, systemResolve } from "./send/endpoint.ts";
@@ -24,9 +26,11 @@ import { createUlids } from "./ulid.ts";
 import { countRecords } from "./wire/count.ts";
 import { type Head, RecordEncoder, type Run } from "./wire/records.ts";
 
-/** What the collector said of one `send`. */
+/** What became of one `send`. */
 export interface Ack {
-  /** Log records that are on the collector's disk. */
+  /** On whose disk the records are. */
+  readonly kept: "collector" | "spool";
+  /** Log records that are on that disk. */
   readonly records: number;
   /** Log records that the collector will never take; `reason` says why. */
   readonly refused: number;
@@ -41,8 +45,10 @@ export interface Ack {
 export interface FlushReport {
   /** Whether everything that was sent before is settled. */
   readonly isComplete: boolean;
-  /** Log records that are not. */
+  /** Log records that are not, in memory: by `close` these are given up. */
   readonly recordsLeft: number;
+  /** Log records that lie in the spool, for this process or the next. */
+  readonly recordsSpooled: number;
 }
 
 /** The instrumentation scope that records belong to. */
@@ -69,6 +75,8 @@ export interface ClientStatus {
   readonly blockedBytes: number;
   /** Batches that were sent and came back without an answer. */
   readonly retries: number;
+  /** The part of `waiting` that is on disk, and bytes of the folder; undefined without a spool. */
+  readonly spool: { readonly records: number; readonly bytes: number } | undefined;
   readonly replicas: readonly ReplicaStatus[];
 }
 
@@ -79,6 +87,8 @@ export interface ClientEvents {
   disconnected: [{ readonly replica: string; readonly reason: string | undefined }];
   /** No endpoint's name could be resolved. */
   unresolved: [{ readonly reason: string }];
+  /** The spool's disk made trouble: what could not be done is tried again. */
+  trouble: [{ readonly reason: string }];
   drop: [Drop];
 }
 
@@ -89,9 +99,12 @@ const BLOCKED_BYTES_MAX = 8 * 1024 * 1024;
 /** What `ready` leaves free, for the records of those who come out of it together. */
 const READY_BYTES = 256 * 1024;
 
-/** Resolves at once: connections are made when there is something to send. Rejects with ClientError `invalid_options`. */
+/**
+ * Does not wait for a collector: connections are made when there is something to send. Rejects with ClientError
+ * `invalid_options` or `spool_unusable`.
+ */
 export async function connect(options: ClientOptions = {}): Promise<Client> {
-  return new Client(options, toSettings(options));
+  return await Client.open(options, toSettings(options));
 }
 
 export class Client implements AsyncDisposable {
@@ -101,14 +114,21 @@ export class Client implements AsyncDisposable {
   readonly #encoder: RecordEncoder;
   readonly #head: Head;
   readonly #outbox: Outbox;
+  #spool: Spool | undefined;
   readonly #courier: Courier;
   readonly #onDrop: (drop: Drop) => void;
   #state: "open" | "closing" | "closed" = "open";
   #closing: Promise<FlushReport> | undefined;
   #dropped = 0;
 
-  /** Use `connect`. */
-  constructor(options: ClientOptions, settings: Settings) {
+  /** As `connect`, with options that are checked already. */
+  static async open(options: ClientOptions, settings: Settings): Promise<Client> {
+    const client = new Client(options, settings);
+    if (settings.spool !== undefined) await client.#openSpool(settings.spool);
+    return client;
+  }
+
+  private constructor(options: ClientOptions, settings: Settings) {
     const { clock = systemClock, random = Math.random, tls = {}, bearerTokenFile } = options;
     this.#options = options;
     this.#settings = settings;
@@ -130,9 +150,10 @@ export class Client implements AsyncDisposable {
       batchBytesMax: settings.batchBytesMax,
       delayMsMax: settings.batchDelayMsMax,
       clock,
-      onReady: () => this.#courier.pump(),
+      onReady: () => (this.#spool ?? this.#courier).pump(),
       onRefused: (records, message, request) => this.#tell({ reason: "refused", records, message, request }),
     });
+    const kept = (): BatchSource => this.#spool ?? this.#outbox;
     const { callMsMax, connectMsMax, keepaliveMs, keepaliveTimeoutMs, initialDelayMs, delayMsMax } = settings;
     this.#courier = new Courier(
       {
@@ -153,7 +174,12 @@ export class Client implements AsyncDisposable {
         clock,
         random,
       },
-      this.#outbox,
+      {
+        nextBytes: () => kept().nextBytes(),
+        take: () => kept().take(),
+        settle: (batch, answer) => kept().settle(batch, answer),
+        giveBack: (batches) => kept().giveBack(batches),
+      },
       {
         onConnected: (replica, transport) => this.events.emit("connected", { replica, transport }),
         onDisconnected: (replica, reason) => this.events.emit("disconnected", { replica, reason }),
@@ -163,12 +189,13 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Sends records, together with what else is sent now. Resolves when the collector has them on disk. Rejects with ClientError:
+   * Sends records, together with what else is sent now. Resolves when the collector has them on disk; with
+   * a spool, when that has. Rejects with ClientError:
    * `refused`, `queue_full` (by `whenFull`, or when sends that wait hold 8 MiB) or `closed`.
    */
   async send(records: LogRecord | readonly LogRecord[], scope?: Scope): Promise<Ack> {
     const list = Array.isArray(records) ? (records as readonly LogRecord[]) : [records as LogRecord];
-    if (list.length === 0) return ackOf(NOTHING);
+    if (list.length === 0) return ackOf(NOTHING, this.#kept);
     this.#assertOpen();
     return await this.#put(this.#encode(list, scope));
   }
@@ -178,7 +205,7 @@ export class Client implements AsyncDisposable {
     this.#assertOpen();
     const records = countRecords(request);
     if (records === undefined) throw new ClientError("refused", "these bytes are no ExportLogsServiceRequest");
-    if (records === 0) return ackOf(NOTHING);
+    if (records === 0) return ackOf(NOTHING, this.#kept);
     const bytes = Buffer.from(request.buffer, request.byteOffset, request.byteLength);
     return await this.#put([{ head: undefined, bytes, records }]);
   }
@@ -215,14 +242,14 @@ export class Client implements AsyncDisposable {
     const { clock = systemClock } = this.#options;
     const finished = new AbortController();
     const late = clock.sleep(deadlineMs, finished.signal).then(() => false);
-    const isComplete = await Promise.race([this.#outbox.empty().then(() => true), late]);
+    const isComplete = await Promise.race([this.#empty().then(() => true), late]);
     finished.abort();
-    return { isComplete, recordsLeft: isComplete ? 0 : this.#outbox.counts.waiting };
+    return { isComplete, ...this.#left() };
   }
 
   /**
-   * Takes nothing more, flushes for up to `deadlineMs`, then gives up what is left: its sends reject with `closed`, and
-   * it is dropped, counted and told. Resolves with what that was.
+   * Takes nothing more, flushes for up to `deadlineMs`, then gives up what is left in memory: its sends reject with
+   * `closed`, and it is dropped, counted and told. What is in the spool stays there. Resolves with what that was.
    */
   close(deadlineMs = this.#settings.flushMsMax): Promise<FlushReport> {
     this.#closing ??= this.#close(deadlineMs);
@@ -235,9 +262,17 @@ export class Client implements AsyncDisposable {
 
   status(): ClientStatus {
     const { bytes: waitingBytes, ...counts } = this.#outbox.counts;
+    const spool = this.#spool?.counts;
     return {
       state: this.#state,
       ...counts,
+      ...(spool && {
+        accepted: counts.accepted + spool.recovered,
+        acknowledged: spool.acknowledged,
+        refused: counts.refused + spool.refused,
+        waiting: counts.waiting + spool.records,
+      }),
+      spool: spool && { records: spool.records, bytes: spool.bytes },
       dropped: this.#dropped,
       waitingBytes,
       retries: this.#courier.retries,
@@ -245,33 +280,62 @@ export class Client implements AsyncDisposable {
     };
   }
 
+  async #openSpool({ directory, bytesMax }: NonNullable<Settings["spool"]>): Promise<void> {
+    this.#spool = await Spool.open({
+      directory,
+      bytesMax,
+      rowBytesMax: this.#settings.batchBytesMax,
+      clock: this.#options.clock ?? systemClock,
+      source: this.#outbox,
+      onReady: () => this.#courier.pump(),
+      onRefused: (records, message, request) => this.#tell({ reason: "refused", records, message, request }),
+      onTrouble: (reason) => this.events.emit("trouble", { reason }),
+    });
+    this.#courier.pump();
+  }
+
+  async #empty(): Promise<void> {
+    await this.#outbox.empty();
+    await this.#spool?.empty();
+  }
+
+  #left(): { readonly recordsLeft: number; readonly recordsSpooled: number } {
+    return { recordsLeft: this.#outbox.counts.waiting, recordsSpooled: this.#spool?.counts.records ?? 0 };
+  }
+
   async #close(deadlineMs: number): Promise<FlushReport> {
     this.#state = "closing";
     const { isComplete } = await this.flush(deadlineMs);
     this.#state = "closed";
-    const message = `the client was closed before the collector acknowledged: a copy may have arrived`;
-    const recordsLeft = this.#outbox.abandon(new ClientError("closed", message));
     this.#courier.close();
+    const { recordsSpooled } = this.#left();
+    await this.#spool?.close();
+    const message = "the client was closed before the collector acknowledged: a copy may have arrived";
+    const recordsLeft = this.#outbox.abandon(new ClientError("closed", message));
     if (recordsLeft > 0) this.#tell({ reason: "closed", records: recordsLeft, message, request: undefined });
-    return { isComplete: isComplete && recordsLeft === 0, recordsLeft };
+    return { isComplete: isComplete && recordsLeft === 0, recordsLeft, recordsSpooled };
   }
 
   async #put(runs: readonly Run[]): Promise<Ack> {
     const bytes = Outbox.cost(runs);
-    if (this.#outbox.hasRoomFor(bytes)) return ackOf(await this.#outbox.add(runs));
+    if (this.#outbox.hasRoomFor(bytes)) return ackOf(await this.#outbox.add(runs), this.#kept);
     const { whenFull, bytesMax } = this.#settings;
     const records = runs.reduce((sum, run) => sum + run.records, 0);
     if (whenFull === "drop") {
       this.#drop("queue_full", records, undefined);
-      return { ...ackOf(NOTHING), dropped: records, reason: "there was no room" };
+      return { ...ackOf(NOTHING, this.#kept), dropped: records, reason: "there was no room" };
     }
     if (whenFull === "block" && this.#outbox.counts.blockedBytes + bytes <= BLOCKED_BYTES_MAX) {
-      return ackOf(await this.#outbox.addWhenRoom(runs));
+      return ackOf(await this.#outbox.addWhenRoom(runs), this.#kept);
     }
     throw new ClientError(
       "queue_full",
       `${bytesMax} bytes of logs wait for the collector already, so these ${records} records were not taken: await sends, or raise keep.bytesMax`,
     );
+  }
+
+  get #kept(): Ack["kept"] {
+    return this.#spool === undefined ? "collector" : "spool";
   }
 
   #encode(records: readonly LogRecord[], scope: Scope | undefined): Run[] {
@@ -322,6 +386,6 @@ const NOTHING: Outcome = {
   ordinal: undefined,
 };
 
-function ackOf({ acknowledged, refused, reason, collectorId, ordinal }: Outcome): Ack {
-  return { records: acknowledged, refused, dropped: 0, reason, collectorId, ordinal };
+function ackOf({ acknowledged, refused, reason, collectorId, ordinal }: Outcome, kept: Ack["kept"]): Ack {
+  return { kept, records: acknowledged, refused, dropped: 0, reason, collectorId, ordinal };
 }

@@ -11,7 +11,7 @@ export {
 } from "./client.ts";
 export type { ClientClock } from "./clock.ts";
 export { ClientError, type ClientErrorCode } from "./errors.ts";
-export type { BatchOptions, ClientOptions, Drop as ClientDrop, MemoryKeep, WhenFull } from "./options.ts";
+export type { BatchOptions, ClientOptions, Drop as ClientDrop, MemoryKeep, SpoolKeep, WhenFull } from "./options.ts";
 export { exceptionAttributes, type LogRecord, type LogValue, SEVERITY_NUMBERS, type SeverityName } from "./record.ts";
 export {
   type Drop,

@@ -23,7 +23,7 @@ export interface ClientOptions {
   readonly name?: string;
   readonly compression?: "none" | "gzip";
   readonly batch?: BatchOptions;
-  readonly keep?: MemoryKeep;
+  readonly keep?: MemoryKeep | SpoolKeep;
   readonly tls?: TlsOptions;
   /** A file whose content is sent as `authorization: Bearer ...`. It may be replaced at any time. */
   readonly bearerTokenFile?: string;
@@ -73,6 +73,22 @@ export interface MemoryKeep {
   readonly whenFull?: WhenFull;
 }
 
+/**
+ * Keeps what is not acknowledged in a folder as well: `send` resolves when it is there (`kept: "spool"`), and what a process
+ * leaves behind is sent by the next one that opens the folder. Needs the package classic-level.
+ */
+export interface SpoolKeep {
+  readonly type: "spool";
+  /** Of this client alone. It is made where it is not there. */
+  readonly directory: string;
+  /** Bytes of the folder. @default 256 MiB */
+  readonly bytesMax?: number;
+  /** Bytes of records on their way to the folder, and again of those on their way from it. @default 16 MiB */
+  readonly memoryBytesMax?: number;
+  /** As for memory, when the folder has no room. @default "block" */
+  readonly whenFull?: WhenFull;
+}
+
 export type WhenFull = "block" | "error" | "drop";
 
 /** Log records that will never arrive. */
@@ -98,6 +114,7 @@ export interface Settings {
   readonly batchBytesMax: number;
   readonly batchDelayMsMax: number;
   readonly bytesMax: number;
+  readonly spool: { readonly directory: string; readonly bytesMax: number } | undefined;
   readonly whenFull: WhenFull;
   readonly replicasMax: number;
   readonly callMsMax: number;
@@ -134,7 +151,11 @@ export function toSettings(options: ClientOptions): Settings {
   const { batch = {}, keep = { type: "memory" }, retry = {} } = options;
   const endpoints = typeof options.endpoint === "string" ? [options.endpoint] : (options.endpoint ?? [ENDPOINT]);
   if (!Array.isArray(endpoints) || endpoints.length === 0) problems.push("endpoint must be one or several addresses");
-  word("keep.type", keep.type, ["memory"]);
+  const type = word("keep.type", keep.type, ["memory", "spool"]);
+  const spool = type === "spool" ? (keep as SpoolKeep) : undefined;
+  if (spool !== undefined && (typeof spool.directory !== "string" || spool.directory === "")) {
+    problems.push("keep.directory must name the spool's folder");
+  }
   const settings: Settings = {
     endpoints,
     resource: { "service.name": unknownService(), ...options.resource },
@@ -143,7 +164,14 @@ export function toSettings(options: ClientOptions): Settings {
     batchRecordsMax: number("batch.recordsMax", batch.recordsMax, 512, 1, 100_000),
     batchBytesMax: number("batch.bytesMax", batch.bytesMax, MIB, KIB, 4 * MIB),
     batchDelayMsMax: number("batch.delayMsMax", batch.delayMsMax, 50, 0, DAY_MS),
-    bytesMax: number("keep.bytesMax", keep.bytesMax, 64 * MIB, MIB, 1024 * 1024 * MIB),
+    bytesMax:
+      spool === undefined
+        ? number("keep.bytesMax", keep.bytesMax, 64 * MIB, MIB, 1024 * 1024 * MIB)
+        : number("keep.memoryBytesMax", spool.memoryBytesMax, 16 * MIB, MIB, 1024 * 1024 * MIB),
+    spool: spool && {
+      directory: spool.directory,
+      bytesMax: number("keep.bytesMax", spool.bytesMax, 256 * MIB, 16 * MIB, 1024 * 1024 * MIB),
+    },
     whenFull: word("keep.whenFull", keep.whenFull, ["block", "error", "drop"]),
     replicasMax: number("replicasMax", options.replicasMax, 16, 1, 1_000),
     callMsMax: number("callMsMax", options.callMsMax, 20_000, 10, DAY_MS),
