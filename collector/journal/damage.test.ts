@@ -113,13 +113,13 @@ test("a segment that is gone altogether is told and passed over", async () => {
   expect(lost.size).toBeGreaterThan(40);
 });
 
-test("rubbish in place of the manifest is mended", async () => {
+test("rubbish in place of the manifest costs nothing: the log is read without it", async () => {
   const { readable, kept } = await afterDamage(([first]) => {
     const manifest = readdirSync(first as string).find((name) => name.startsWith("MANIFEST")) as string;
     writeFileSync(join(first as string, manifest), "rubbish");
   });
   expect(readable.size).toBe(Number(RECORDS));
-  expect(kept).toHaveLength(1);
+  expect(kept).toHaveLength(0);
 });
 
 test("a newest segment cut short after a clean stop is damage: its missing ordinals are told and not given out again", async () => {

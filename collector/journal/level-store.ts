@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "level";
+import { openLog } from "./log-store.ts";
 import { type Store, type StoreDriver, type StoreEntry, StoreError, type StoreWrite } from "./store.ts";
 
 /** LevelDB's own repair is there under Bun and Node; only the types of `level`, which also serve browsers, leave it out. */
@@ -33,6 +34,8 @@ export const levelDriver: StoreDriver = {
     }
     return new LevelStore(database);
   },
+
+  openLog,
 
   async repair(directory) {
     try {

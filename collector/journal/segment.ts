@@ -5,7 +5,8 @@
  *
  * Its write buffer is larger than a segment ever gets, so that LevelDB writes its log and nothing else. The end of a
  * segment is the name of the next one: an entry at or beyond it (a write that was refused but reached the disk) does not
- * count. A sealed segment is opened when it is read and closed when the reading has moved on.
+ * count. A sealed segment is read from that log as it lies there (log-store.ts), and let go of when the reading has moved
+ * on. Where the log is not what it should be, LevelDB opens it, which turns it into a table.
  *
  * Damage. Opening may find the folder unusable, or leave parts of the log out. Then the folder as it was before is kept
  * whole under `damaged/`, what can be read is served, and the ordinals in between are reported as damage when they are
@@ -54,6 +55,8 @@ export class Segment {
   #closing: Promise<void> | undefined;
   #users = 0;
   #isRemoved = false;
+  /** Whether `end` is where the entries end. Not so for the last segment of a start, until that was recovered. */
+  #isEndKnown = true;
   #onIdle: (() => void) | undefined;
 
   constructor(first: bigint, end: bigint, options: SegmentOptions) {
@@ -153,12 +156,14 @@ export class Segment {
    * Finds the end of the newest segment, which is at least where `end` stands. Rejects with CollectorError `journal_io`.
    */
   async recoverEnd(): Promise<bigint> {
+    this.#isEndKnown = false;
     try {
       this.end = highest([this.end, await this.#use((store) => lastEnd(store, this.first))]);
     } catch (reason) {
       // What can't be opened, though mended, ends where it is known to.
       if (!(reason instanceof StoreError) || reason.kind !== "damaged") throw this.#unreadable(reason);
     }
+    this.#isEndKnown = true;
     return this.end;
   }
 
@@ -229,6 +234,19 @@ export class Segment {
   }
 
   async #open(): Promise<void> {
+    this.#store = (await this.#openLog()) ?? (await this.#openMended());
+  }
+
+  /** Undefined where LevelDB has to look at it. */
+  async #openLog(): Promise<Store | undefined> {
+    if (!this.#isEndKnown) return undefined;
+    const store = await this.#options.driver.openLog(this.#options.directory);
+    if (store === undefined || (await lastEnd(store, this.first)) >= this.end) return store;
+    await store.close();
+    return undefined;
+  }
+
+  async #openMended(): Promise<Store> {
     const { directory, driver, writeBufferBytes, openingDirectory } = this.#options;
     const before = join(openingDirectory, basename(directory));
     // Opening rewrites the log into a table and deletes it: what it leaves out would be gone.
@@ -257,7 +275,7 @@ export class Segment {
         "a segment of the journal is damaged: what can be read of it is delivered, the folder as it was found is kept",
       );
     }
-    this.#store = store;
+    return store;
   }
 
   /** Puts a folder under `damaged/`, once: what was kept first is nearest to what was written. */

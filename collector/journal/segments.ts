@@ -11,8 +11,8 @@ import type { Commit, Damage, Gone } from "./port.ts";
 import { recoverSegments } from "./recovery.ts";
 import { Segment, type SegmentOptions } from "./segment.ts";
 
-/** Sealed segments that may be open at once: the one being read, and the one before it while its reads end. */
-const SEALED_OPEN_MAX = 2;
+/** Sealed segments that may be open at once: those that routes are reading, each of which weighs little. */
+const SEALED_OPEN_MAX = 8;
 
 export interface SegmentsOptions extends Omit<SegmentOptions, "directory"> {
   /** Holds one folder per segment. */
@@ -40,7 +40,6 @@ export class Segments {
   /** The sealed segment that somebody beside delivery has looked into last. */
   #peeked: Segment | undefined;
   #sealedBytes = 0;
-  #readFrom = 0n;
 
   constructor(options: SegmentsOptions) {
     this.#options = options;
@@ -125,13 +124,12 @@ export class Segments {
     if (segment === undefined) return;
     this.#active = undefined;
     this.#sealedBytes += segment.bytes;
-    if (this.#readFrom >= segment.first) this.#keepOpen(segment);
-    else this.#closeQuietly(segment);
+    // Whoever reads on reads its log: LevelDB would keep all of it in memory.
+    this.#closeQuietly(segment);
   }
 
   /** What holds ordinal `from`, which is below `head`. Rejects with CollectorError `journal_io`, which may pass. */
   async read(from: bigint, head: bigint): Promise<Commit | Damage> {
-    this.#readFrom = from;
     const index = this.#all.findLastIndex((candidate) => candidate.first <= from);
     const segment = this.#all[index];
     if (segment === undefined || from >= segment.end) {

@@ -41,6 +41,11 @@ export interface StoreOptions {
 /** Opens stores and mends them: the port by which tests put faults in. */
 export interface StoreDriver {
   open(directory: string, options: StoreOptions): Promise<Store>;
+  /**
+   * Opens a folder for reading only, without changing it. Undefined where it is not plainly readable so: then `open` it.
+   * Rejects with StoreError `io`.
+   */
+  openLog(directory: string): Promise<Store | undefined>;
   /** Makes a damaged folder openable again, with what can still be read of it. */
   repair(directory: string): Promise<void>;
   /** What opening had to leave out, in the store's own words; undefined when nothing. */

@@ -53,6 +53,10 @@ export class FaultyDriver implements StoreDriver {
     };
   }
 
+  openLog(directory: string): Promise<Store | undefined> {
+    return levelDriver.openLog(directory);
+  }
+
   repair(directory: string): Promise<void> {
     return levelDriver.repair(directory);
   }
