@@ -26,6 +26,8 @@ export const EXPORTS_IN_FLIGHT = 4;
 
 const REPORT_INTERVAL_MS = 200;
 const FLUSH_MS_MAX = 600_000;
+/** A collector that was killed is back within seconds: what waits longer than that waits for nothing. */
+const RETRY_DELAY_MS_MAX = 500;
 /** Logs between two looks at the clock. */
 const STRIDE = 50;
 
@@ -53,6 +55,7 @@ async function main(): Promise<void> {
     concurrency: EXPORTS_IN_FLIGHT,
     recordsMax: 50_000,
     flushMsMax: FLUSH_MS_MAX,
+    delayMsMax: RETRY_DELAY_MS_MAX,
   });
   const processor = new BatchingLogProcessor({ exporter, batchRecordsMax: BATCH_RECORDS });
   const resource = resourceFromAttributes({ "service.name": "checkout", "service.instance.id": name });

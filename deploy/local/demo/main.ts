@@ -206,6 +206,8 @@ async function play(
   let isDown = false;
   let note = "the burst";
   let acknowledgedSeconds: number | undefined;
+  let emittedSeconds: number | undefined;
+  let deadSeconds = 0;
   for (;;) {
     const status: Status | undefined = isDown ? undefined : await collector.status();
     const route = status?.routes[0];
@@ -226,6 +228,7 @@ async function play(
       killing = (async () => {
         const before = await collector.status();
         isDown = true;
+        const killedSeconds = elapsed();
         await collector.kill();
         note = "the collector is dead (SIGKILL)";
         const flight = before?.routes[0]?.delivery.inFlight;
@@ -235,10 +238,12 @@ async function play(
         await Bun.sleep(DOWN_MS);
         await collector.start();
         isDown = false;
+        deadSeconds = elapsed() - killedSeconds;
         note = "started again, draining";
         view.say(`${seconds(elapsed())}  started again`);
       })();
     }
+    if (sum((report) => report.emitted) >= options.logs) emittedSeconds ??= elapsed();
     if (sum((report) => report.acknowledged) >= options.logs) acknowledgedSeconds ??= elapsed();
     if (sum((report) => (report.done ? 1 : 0)) === options.processes && route?.ledger.waiting === 0) break;
     const failed = applications.find(({ report }) => report.dropped > 0);
@@ -265,6 +270,8 @@ async function play(
     counters,
     drainedSeconds,
     acknowledgedSeconds: acknowledgedSeconds ?? drainedSeconds,
+    emittedSeconds: emittedSeconds ?? drainedSeconds,
+    deadSeconds,
     objects: stored.length,
     retries: sum((each) => each.retries),
     view,
@@ -279,6 +286,10 @@ function report(result: {
   drainedSeconds: number;
   /** When the last log was on disk. */
   acknowledgedSeconds: number;
+  /** When the application had logged the last one. */
+  emittedSeconds: number;
+  /** Between the kill and the restart. */
+  deadSeconds: number;
   objects: number;
   retries: number;
   view: ProgressView;
@@ -302,7 +313,8 @@ function report(result: {
     `                  ${count(sentTwice.count)} in calls to Firehose that were open${sentTwice.count === 0 ? "" : ` (ordinals ${sentTwice.firstOrdinal} to ${sentTwice.lastOrdinal}; at most ${count(openMax)})`}`,
     `                  ${count(found.acceptedTwice)} in exports whose answer was swallowed (at most ${count(retriedMax)})`,
     `  time to drain   ${seconds(drainedSeconds).trim()}; the quota allows ${seconds(bestSeconds).trim()} for these ${(counters.acceptedBytes / MIB).toFixed(1)} MiB (${(bestSeconds / drainedSeconds).toFixed(2)} of it used)`,
-    `                  ${seconds(drainedSeconds - result.acknowledgedSeconds).trim()} of it after the last log was acknowledged`,
+    `                  ${seconds(result.emittedSeconds).trim()} of it the burst itself, ${seconds(result.deadSeconds).trim()} with the collector dead,`,
+    `                  ${seconds(drainedSeconds - result.acknowledgedSeconds).trim()} after the last log was acknowledged`,
     `  throttled       ${count(counters.throttledRecords)} Firehose records`,
     `  lines           ${(found.lineBytes / MIB).toFixed(1)} MiB, ${(found.lineBytes / MIB / drainedSeconds).toFixed(1)} MiB/s through a quota of ${options.mibPerSecond} MiB/s`,
     `  billed          ${(counters.billedBytes / MIB).toFixed(1)} MiB, each Firehose record rounded up to 5 KB`,
