@@ -3,9 +3,13 @@ import { HELP, parseOptions } from "./options.ts";
 
 test("without words, all that fits into a few minutes is measured", () => {
   const json = "bench-out/bench.json";
-  expect(parseOptions([])).toEqual({ kind: "bench", scenarios: ["ingest", "delivery", "latency", "watched"], json });
+  expect(parseOptions([])).toEqual({
+    kind: "bench",
+    scenarios: ["ingest", "delivery", "latency", "watched", "shares"],
+    json,
+  });
   expect(parseOptions(["--long"])).toMatchObject({
-    scenarios: ["ingest", "delivery", "latency", "watched", "backlog"],
+    scenarios: ["ingest", "delivery", "latency", "watched", "shares", "backlog"],
   });
 });
 

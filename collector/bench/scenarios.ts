@@ -7,6 +7,7 @@
  *   delivery   null server | collector with a discarding Firehose, in turn, until all is delivered: the whole way.
  *   latency    a bare synced write | an acknowledged export, in turn, at 5,000 logs/s: 100 requests of 50 a second.
  *   watched    a collector | the same with an open page and a live tail, in turn; one without | one with telemetry.
+ *   shares     three collectors on one stream with a quota, and two when one is killed: how well they divide it.
  *   backlog    the collector that can't deliver until 5 GiB of requests wait; then its stream is made, and it drains.
  */
 import { mkdirSync } from "node:fs";
@@ -16,6 +17,7 @@ import { Children, type CollectorProcess } from "./children.ts";
 import { type Figure, type Part, ratioFigure } from "./figures.ts";
 import { folderBytes } from "./folder-bytes.ts";
 import type { Scenario } from "./options.ts";
+import { measureShares } from "./shares.ts";
 import { assertAllTaken, inTurn, LOAD, type ScenarioOptions, type Stage, startParts, WARM_UP_MS } from "./stage.ts";
 import { percentile } from "./statistics.ts";
 import { measureWatched } from "./watched.ts";
@@ -39,6 +41,7 @@ const SCENARIOS: Readonly<Record<Scenario, (stage: Stage) => Promise<Figure[]>>>
   delivery: measureDelivery,
   latency: measureLatency,
   watched: measureWatched,
+  shares: measureShares,
   backlog: measureBacklog,
 };
 
