@@ -7,6 +7,9 @@ import { CollectorError } from "../../errors.ts";
 /** How deep anything may nest: far more than OTLP needs, and far from the end of the stack. */
 export const JSON_DEPTH_MAX = 2_000;
 
+/** Up to this length a loop copies faster than a call does. */
+const SHORT_BYTES = 64;
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
@@ -19,6 +22,17 @@ export type JsonKind = "object" | "array" | "string" | "number" | "true" | "fals
 const ESCAPES = new Map([...'"\\/\b\f\n\r\t'].map((character, index) => ['"\\/bfnrt'.charCodeAt(index), character]));
 
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
+
+/** Keys that were read before, by a number made of the first and last byte and the length. */
+const KEYS = 256;
+const KEY_BYTES_MAX = 32;
+const keys: ({ readonly bytes: Uint8Array; readonly text: string } | undefined)[] = new Array(KEYS);
+
+function isAt(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (key.length !== end - start) return false;
+  for (let index = 0; index < key.length; index++) if (key[index] !== bytes[start + index]) return false;
+  return true;
+}
 
 export class JsonReader {
   readonly #bytes: Uint8Array;
@@ -69,7 +83,7 @@ export class JsonReader {
   object(onField: (key: string) => void): void {
     this.#enclosed(0x7b, 0x7d, () => {
       if (this.#next() !== QUOTE) throw this.invalid("no key");
-      const key = this.string();
+      const key = this.#key();
       if (this.#next() !== COLON) throw this.invalid("no colon behind a key");
       this.#position++;
       onField(key);
@@ -88,12 +102,29 @@ export class JsonReader {
     return this.#hasEscapes ? this.#unescaped(text) : text;
   }
 
+  /** The same few keys come again and again, so they are compared rather than made anew. */
+  #key(): string {
+    const bytes = this.#bytes;
+    const start = this.#position + 1;
+    const end = this.#stringEnd();
+    if (this.#hasEscapes) return this.#unescaped(this.#text.toString("utf8", start, end));
+    if (end - start < 1 || end - start > KEY_BYTES_MAX) return this.#text.toString("utf8", start, end);
+    const slot = ((bytes[start] as number) * 31 + (bytes[end - 1] as number) * 7 + end - start) % KEYS;
+    const seen = keys[slot];
+    if (seen !== undefined && isAt(seen.bytes, bytes, start, end)) return seen.text;
+    const text = this.#text.toString("utf8", start, end);
+    keys[slot] = { bytes: bytes.slice(start, end), text };
+    return text;
+  }
+
   /** Copies a string as UTF-8 to `target` at `at`. Returns the position after it. Never more bytes than it takes as JSON. */
   copyString(target: Uint8Array, at: number): number {
     const start = this.#position + 1;
     const end = this.#stringEnd();
     if (!this.#hasEscapes) {
-      target.set(this.#bytes.subarray(start, end), at);
+      const bytes = this.#bytes;
+      if (end - start > SHORT_BYTES) target.set(bytes.subarray(start, end), at);
+      else for (let index = start; index < end; index++) target[at + index - start] = bytes[index] as number;
       return at + end - start;
     }
     // What is no character alone becomes U+FFFD.
