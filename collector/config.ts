@@ -36,7 +36,7 @@ const journal = z.strictObject({
     "Bytes on disk; beyond it senders are held, then refused.",
   ),
   freeBytesMin: bytes(MIB, 1024 * GIB, 64 * MIB).describe("Bytes that stay free on the disk."),
-  segmentBytesMax: bytes(MIB, 32 * MIB, 8 * MIB).describe("Size of a segment: the unit in which space comes back."),
+  segmentBytesMax: bytes(MIB, 32 * MIB, 4 * MIB).describe("Size of a segment: the unit in which space comes back."),
   commitBytesMax: bytes(64 * KIB, 4 * MIB, 512 * KIB).describe(
     "Bytes of requests that one synced write holds together.",
   ),
@@ -85,7 +85,7 @@ const firehose = z.strictObject({
     "How long a call may take. Giving up on one that was taken doubles its records.",
   ),
   callsInFlightMax: integer(1, 64, 8).describe("Calls under way at once."),
-  readAheadBytesMax: bytes(FIREHOSE_RECORD_BYTES_MAX, GIB, 8 * MIB).describe("Bytes of packed records in memory."),
+  readAheadBytesMax: bytes(FIREHOSE_RECORD_BYTES_MAX, GIB, 4 * MIB).describe("Bytes of packed records in memory."),
   packDelayMsMax: integer(1, 60_000, 1_000).describe("How long a record that is not full waits for more lines."),
   compression: z
     .enum(["none", "gzip", "zstd"], "must be none, gzip or zstd")

@@ -2,7 +2,7 @@
  * The scenarios, each with processes of its own. All hold the collector to something measured in the same run:
  *
  *   ingest     null server | collector that can't deliver, in turn: what taking, journalling and acknowledging costs.
- *              Its stream does not exist, so delivery reads ahead once (8 MiB), is refused, and from then on only asks
+ *              Its stream does not exist, so delivery reads ahead once (4 MiB), is refused, and from then on only asks
  *              again every few seconds; that it delivered nothing is checked.
  *   delivery   null server | collector with a discarding Firehose, in turn, until all is delivered: the whole way.
  *   latency    a bare synced write | an acknowledged export, in turn, at 5,000 logs/s: 100 requests of 50 a second.
@@ -243,7 +243,7 @@ function diskLeftFigure({ directory }: CollectorProcess): Figure {
     name: "journal disk after everything is delivered, the reserve apart",
     value: all - reserve,
     unit: "bytes",
-    reach: { bound: "most", of: 2 * 8 * MIB },
+    reach: { bound: "most", of: 2 * 4 * MIB },
     parts: [{ label: "reserve", value: reserve, unit: "bytes" }],
     rounds: [],
   };

@@ -29,7 +29,7 @@ export interface DeliveryLimits extends TroubleLimits {
 }
 
 export const DELIVERY_LIMITS_DEFAULT: DeliveryLimits = {
-  readAheadBytesMax: 8 * 1024 * 1024,
+  readAheadBytesMax: 4 * 1024 * 1024,
   callsInFlightMax: 8,
   packDelayMsMax: 1_000,
   recordBytesMax: FIREHOSE_RECORD_BYTES_MAX,
