@@ -50,6 +50,7 @@ const ROWS: Record<string, readonly string[]> = {
     "migrate",
     "testing",
   ],
+  "clients/cli": ["*", "commands", "commands.ts", "program.ts", "main.ts", "build.ts", "bench.ts"],
   "clients/sdk": ["*", "wire", "send", "keep", "options.ts", "client.ts", "shapes", "index.ts", "examples"],
   "clients/verify": ["*"],
 };
@@ -63,6 +64,8 @@ const FOREIGN_ALLOWED: Record<string, readonly string[]> = {
   "deploy/grafana": ["collector"],
   "deploy/kubernetes": [],
   "deploy/local": [],
+  // It reads journals by the collector's own code, and carries `verify`.
+  "clients/cli": ["collector", "clients/verify"],
   "clients/sdk": [],
   // It reads the journal of a stopped collector.
   "clients/verify": ["collector"],

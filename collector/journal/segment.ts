@@ -21,7 +21,7 @@ import { openEntry, peekEntry, routeTag } from "./entry.ts";
 import { folderBytes, keepCopy, syncFolder } from "./folder.ts";
 import { fromKey, highest, lowest, toKey } from "./ordinal.ts";
 import type { Commit, Damage } from "./port.ts";
-import { type Store, type StoreDriver, StoreError } from "./store.ts";
+import { type Store, type StoreDriver, type StoreEntry, StoreError } from "./store.ts";
 
 /** Bytes that LevelDB adds to an entry in its log: key, sequence, lengths, block headers; rounded up. */
 const ENTRY_OVERHEAD_BYTES = 64;
@@ -165,6 +165,18 @@ export class Segment {
     }
     this.#isEndKnown = true;
     return this.end;
+  }
+
+  /** The entries that are what was written, as they are on disk, `limit` in memory at a time. */
+  async *wholeEntries(limit: number): AsyncGenerator<StoreEntry[]> {
+    for (let from: Uint8Array = toKey(this.first); ; ) {
+      const page = await this.#use((store) => store.read({ from, limit }));
+      const last = page.at(-1);
+      if (last === undefined) return;
+      const opened = await Promise.all(page.map(({ key, value }) => openEntry(key, value).catch(() => undefined)));
+      yield page.filter(({ key }, index) => opened[index] !== undefined && fromKey(key) < this.end);
+      from = toKey(fromKey(last.key) + 1n);
+    }
   }
 
   /** Deleted, or about to be. */

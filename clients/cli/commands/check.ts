@@ -1,0 +1,266 @@
+/** `standpipe doctor`, `config …`, `fsck`, `repair`, `quota`: is it right, and is it enough? */
+import { loadConfig } from "../../../collector/config.ts";
+import { lineProblems } from "../../../collector/delivery/lines.ts";
+import {
+  DemandSpread,
+  limitIncreaseRequest,
+  quotaNeededMibPerSecond,
+} from "../../../collector/delivery/pacing/forecast.ts";
+import { fsck } from "../../../collector/journal/fsck.ts";
+import { repair } from "../../../collector/journal/repair.ts";
+import { type Command, textOf } from "../command.ts";
+import type { Connection } from "../connection.ts";
+import type { Context } from "../context.ts";
+import { EXIT_FOUND, Failure, toFailure } from "../failure.ts";
+import { bytesWord, countWord, durationWord, percentWord, table } from "../words.ts";
+import { toCount } from "./quarantine.ts";
+import { readStatus, type StatusView, worries } from "./status.ts";
+
+const doctorCommand: Command = {
+  name: "doctor",
+  summary: "asks one thing after the other that is known to go wrong, and says what to do",
+  examples: ["standpipe doctor", "standpipe doctor --all --address standpipe-headless:4320"],
+  run: (context) =>
+    context.each(async (connection) => {
+      const checks = diagnose(await readStatus(connection));
+      if (context.isJson) context.json(checks);
+      else {
+        for (const { isGood, what } of checks) {
+          context.out(`${isGood ? context.colour("green", "ok  ") : context.colour("red", "LOOK")}  ${what}`);
+        }
+      }
+      return checks.every(({ isGood }) => isGood) ? 0 : EXIT_FOUND;
+    }),
+};
+
+interface Check {
+  readonly isGood: boolean;
+  readonly what: string;
+}
+
+function diagnose(status: StatusView): Check[] {
+  const { journal, ingest, routes } = status;
+  const used = journal.bytes / journal.bytesMax;
+  const found = worries(status);
+  const room = journal.bytesMax - journal.bytes;
+  const checks: Check[] = [
+    {
+      isGood: used < 0.8,
+      what: `the journal is ${percentWord(used)} full: ${bytesWord(journal.bytes)} of ${bytesWord(journal.bytesMax)}`,
+    },
+    {
+      isGood: journal.diskFreeBytes > room,
+      what: `its disk has ${bytesWord(journal.diskFreeBytes)} free; the journal may grow by ${bytesWord(room)}${journal.diskFreeBytes > room ? "" : ": make the volume larger, or journal.bytesMax smaller"}`,
+    },
+    {
+      isGood: ingest.heldCalls === 0,
+      what: `${countWord(ingest.heldCalls)} calls of senders are held back for want of room`,
+    },
+    ...found.map((what) => ({ isGood: false, what })),
+  ];
+  for (const { route, pace, quota, drainSeconds, delivery } of routes) {
+    const need = pace.wantsBytesPerSecond;
+    checks.push(
+      {
+        isGood: pace.backlogAgeMs < 900_000,
+        what: `route ${route}: the oldest log record waits ${durationWord(pace.backlogAgeMs / 1_000)}${drainSeconds === undefined ? "" : `; all are delivered in ${durationWord(drainSeconds)} if nothing more comes`}`,
+      },
+      {
+        isGood: need <= quota.bytesPerSecond,
+        what: `route ${route}: wants ${bytesWord(need)}/s of ${bytesWord(quota.bytesPerSecond)}/s${need <= quota.bytesPerSecond ? "" : ": see `standpipe quota`"}`,
+      },
+      {
+        isGood: pace.source !== "default",
+        what: `route ${route}: its limit is said by ${pace.source}${pace.source === "default" ? ": name firehose.region, or allow cloudwatch:GetMetricData" : ""}`,
+      },
+    );
+    if (delivery.state === "backing_off")
+      checks.push({
+        isGood: false,
+        what: `route ${route}: backs off, since ${delivery.lastError?.code}: ${delivery.lastError?.message}`,
+      });
+  }
+  return checks;
+}
+
+const quotaCommand: Command = {
+  name: "quota",
+  summary: "what each route needs against what its stream takes, with the text that asks AWS for more",
+  options: [{ flags: "--for <seconds>", description: "how long to look on", fallback: "10" }],
+  examples: ["standpipe quota", "standpipe quota --for 600"],
+  run: async (context, _words, options) => {
+    const seconds = toCount(textOf(options, "for") ?? "");
+    if (seconds < 1) throw new Failure("--for is a second at least");
+    return await context.each((connection) => tellQuota(context, connection, seconds));
+  },
+};
+
+async function tellQuota(context: Context, connection: Connection, seconds: number): Promise<number> {
+  const spreads = new Map<string, DemandSpread>();
+  let status = await readStatus(connection);
+  for (let second = 1; second <= seconds && !context.signal.aborted; second++) {
+    await pause(1_000, context.signal);
+    status = await readStatus(connection);
+    for (const { route, pace } of status.routes) {
+      const spread = spreads.get(route) ?? new DemandSpread();
+      spread.note(pace.wantsBytesPerSecond, 1);
+      spreads.set(route, spread);
+    }
+    context.progress("looking on", second, seconds);
+  }
+  const found = status.routes.map(({ route, stream, quota, pace }) => {
+    const spread = spreads.get(route) ?? new DemandSpread();
+    const complete = { ...quota, recordsPerSecond: 0, requestsPerSecond: 0, ...(quota as object) };
+    const needed = spread.quantile(0.99) ?? 0;
+    const text = limitIncreaseRequest({ stream, region: undefined, quota: complete, spread });
+    return {
+      route,
+      stream,
+      limit: quota.bytesPerSecond,
+      source: pace.source,
+      needed,
+      peak: spread.peakBytesPerSecond,
+      text,
+    };
+  });
+  const isEnough = found.every(({ text }) => text === undefined);
+  if (context.isJson) {
+    context.json(found);
+    return isEnough ? 0 : EXIT_FOUND;
+  }
+  const rows = found.map((each) => [
+    each.route,
+    each.stream,
+    `${bytesWord(each.needed)}/s`,
+    `${bytesWord(each.peak)}/s`,
+    `${bytesWord(each.limit)}/s`,
+    each.source,
+    percentWord(each.needed / each.limit),
+    each.text === undefined ? "enough" : `ask for ${quotaNeededMibPerSecond(each.needed)} MiB/s`,
+  ]);
+  context.out(table(["ROUTE", "STREAM", "NEEDS", "PEAK", "LIMIT", "SAID BY", "USED", ""], rows));
+  for (const { text } of found) if (text !== undefined) context.out(`\n${text}`);
+  return isEnough ? 0 : EXIT_FOUND;
+}
+
+/** Ends early, without complaint, when `signal` is aborted. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+const configCheckCommand: Command = {
+  name: "config check",
+  summary: "says whether a configuration file can be used, and all that is wrong with it",
+  arguments: [{ name: "<file>", description: "standpipe.yaml" }],
+  options: [{ flags: "--no-environment", description: "leave out the STANDPIPE_ variables that are set here" }],
+  examples: ["standpipe config check standpipe.yaml"],
+  isLocal: true,
+  run: async (context, [path = ""], options) => {
+    const file = Bun.file(path);
+    if (!(await file.exists())) throw new Failure(`can't read ${path}: it is not there`);
+    const text = await file.text();
+    try {
+      loadConfig({ path, text }, options.environment === false ? {} : context.terminal.environment, lineProblems);
+    } catch (reason) {
+      const failure = toFailure(reason);
+      if (failure === undefined) throw reason;
+      const problems = failure.message
+        .split("\n")
+        .slice(1)
+        .map((line) => line.replace(/^ {2}- /, ""));
+      if (context.isJson) context.json({ path, problems });
+      else context.out(`${path} can't be used:\n${failure.message.split("\n").slice(1).join("\n")}`);
+      return EXIT_FOUND;
+    }
+    if (context.isJson) context.json({ path, problems: [] });
+    else context.out(`${path} can be used`);
+    return 0;
+  },
+};
+
+const configShowCommand: Command = {
+  name: "config show",
+  summary: "the configuration that a collector runs with, secrets masked",
+  examples: ["standpipe config show"],
+  run: (context) =>
+    context.each(async (connection) => {
+      context.out((await connection.call<{ json: string }>("GetConfig")).json);
+      return 0;
+    }),
+};
+
+const FOLDER = { name: "[directory]", description: "the journal's folder, of a stopped collector; or --journal" };
+
+const fsckCommand: Command = {
+  name: "fsck",
+  summary: "checks a stopped collector's journal: every entry, ordinals without gaps, the ledgers; changes nothing",
+  arguments: [FOLDER],
+  examples: ["standpipe fsck /var/lib/standpipe"],
+  worksOffline: true,
+  run: async (context, [named]) => {
+    return await context.look(folderOf(context, named), async (inspection) => {
+      const report = await fsck(inspection, (done, of) => context.progress("checking", done, of));
+      if (context.isJson) context.json(report);
+      else {
+        const { segments, entries, logRecords, requestBytes, unreadable, tail, head, problems } = report;
+        context.out(
+          `${countWord(logRecords)} log records, ${tail} to ${head}, in ${countWord(entries)} entries of ${segments} segments: ${bytesWord(requestBytes)} before compression`,
+        );
+        for (const { where, words } of problems) context.out(`${context.colour("red", "!")} ${where}: ${words}`);
+        if (problems.length === 0) context.out("all of it can be read, and the ledgers balance");
+        else if (unreadable > 0n) {
+          context.out(
+            `${countWord(unreadable)} log records can't be read. A collector serves the rest by itself; \`standpipe repair\` makes a copy of it`,
+          );
+        }
+      }
+      return report.problems.length > 0 ? EXIT_FOUND : 0;
+    });
+  },
+};
+
+const repairCommand: Command = {
+  name: "repair",
+  summary: "copies what can be read of a journal into a new folder; never writes into the old one",
+  arguments: [
+    { name: "<directory>", description: "the journal's folder, of a stopped collector" },
+    { name: "<new>", description: "a folder that is not there yet" },
+  ],
+  examples: ["standpipe repair /var/lib/standpipe /var/lib/standpipe-repaired"],
+  isLocal: true,
+  run: async (context, [directory = "", target = ""]) => {
+    return await context.look(directory, async (inspection) => {
+      const report = await repair(inspection, target, (done, of) => context.progress("copying", done, of));
+      if (context.isJson) context.json({ ...report, problems: inspection.findings });
+      else {
+        context.out(
+          `${target} holds ${countWord(report.entries)} entries (${bytesWord(report.bytes)}) in ${report.segments} segments, and the bookkeeping. Check it with \`standpipe fsck ${target}\`, then name it as journal.directory`,
+        );
+        for (const { where, words } of inspection.findings) context.out(`${where}: ${words}`);
+      }
+      return inspection.findings.length > 0 ? EXIT_FOUND : 0;
+    });
+  },
+};
+
+function folderOf(context: Context, named: string | undefined): string {
+  const directory = named ?? context.common.journal;
+  if (directory === undefined)
+    throw new Failure("name the journal's folder, as in `standpipe fsck /var/lib/standpipe`");
+  return directory;
+}
+
+export const checkCommands: readonly Command[] = [
+  doctorCommand,
+  quotaCommand,
+  configCheckCommand,
+  configShowCommand,
+  fsckCommand,
+  repairCommand,
+];

@@ -1,0 +1,212 @@
+/** `standpipe route …`, `drain`, `roll`, `log-level`: what changes a collector. Each change is logged there, with who. */
+import type { DrainProgress__Output } from "../../../proto/gen/standpipe/admin/v1/DrainProgress.ts";
+import type { ListStreamsResponse__Output } from "../../../proto/gen/standpipe/admin/v1/ListStreamsResponse.ts";
+import type { RouteState__Output } from "../../../proto/gen/standpipe/admin/v1/RouteState.ts";
+import type { SeekRouteResponse__Output } from "../../../proto/gen/standpipe/admin/v1/SeekRouteResponse.ts";
+import { type Command, textOf } from "../command.ts";
+import type { Connection } from "../connection.ts";
+import { EXIT_FOUND, Failure } from "../failure.ts";
+import { bytesWord, countWord, harmless, percentWord, table, timeWord } from "../words.ts";
+import { toCount, toOrdinal } from "./quarantine.ts";
+
+/** A route settles its open calls before it stands still. */
+const SETTLE_MS_MAX = 120_000;
+
+const ROUTE = { name: "<route>", description: "the route's name; `default` where none is configured" };
+
+const listCommand: Command = {
+  name: "route list",
+  summary: "each route's stream: how fast, how fast it may, who says so, the last trouble",
+  examples: ["standpipe route list"],
+  run: (context) =>
+    context.each(async (connection) => {
+      const { streams = [] } = await connection.call<ListStreamsResponse__Output>("ListStreams");
+      if (context.isJson) {
+        context.json(streams);
+        return 0;
+      }
+      const rows = streams.map((each) => [
+        each.route ?? "",
+        each.stream ?? "",
+        each.state ?? "",
+        each.cursor ?? "",
+        `${bytesWord(each.bytesPerSecond ?? 0)}/s`,
+        `${bytesWord(each.ceilingBytesPerSecond ?? 0)}/s`,
+        each.ceilingSource ?? "",
+        `${percentWord(each.share ?? 0)} of ${each.replicas ?? 0}`,
+        percentWord(each.failedFraction ?? 0),
+      ]);
+      context.out(
+        table(["ROUTE", "STREAM", "STATE", "CURSOR", "MAY SEND", "LIMIT", "SAID BY", "SHARE", "THROTTLED"], rows),
+      );
+      for (const { route, pausedBy, pausedAtMs = 0, lastErrorCode, lastError = "", lastErrorAtMs = 0 } of streams) {
+        if (pausedBy) context.out(`${route}: paused since ${timeWord(pausedAtMs)} by ${harmless(pausedBy)}`);
+        if (lastErrorCode)
+          context.out(`${route}: last error ${timeWord(lastErrorAtMs)}: ${lastErrorCode}: ${harmless(lastError)}`);
+      }
+      return 0;
+    }),
+};
+
+function stateCommand(word: "pause" | "resume", method: string, summary: string): Command {
+  return {
+    name: `route ${word}`,
+    summary,
+    arguments: [ROUTE],
+    examples: [`standpipe route ${word} default`],
+    run: (context, [route = ""]) =>
+      context.each(async (connection) => {
+        const state = await connection.call<RouteState__Output>(method, { route }, SETTLE_MS_MAX);
+        if (context.isJson) context.json(state);
+        else {
+          const how = state.isPaused ? "is paused, also after a restart" : "goes on";
+          context.out(`route ${route} ${how}; ${countWord(state.waiting)} log records wait`);
+        }
+        return 0;
+      }),
+  };
+}
+
+const seekCommand: Command = {
+  name: "route seek",
+  summary: "sets the cursor back: what lies between is delivered once more, as doubles",
+  arguments: [ROUTE],
+  options: [
+    { flags: "--to <ordinal>", description: "where to, or `tail`: the oldest log record on disk" },
+    {
+      flags: "--confirm <count>",
+      description: "how many are delivered again, instead of being asked; the route must be paused then",
+    },
+  ],
+  examples: [
+    "standpipe route seek default --to tail",
+    "standpipe route pause default; standpipe route seek default --to 4700 --confirm 300",
+  ],
+  run: async (context, [route = ""], options) => {
+    const target = textOf(options, "to");
+    if (target === undefined) throw new Failure("say where to, with --to <ordinal> or --to tail");
+    if (target !== "tail") toOrdinal(target);
+    const given = textOf(options, "confirm");
+    const confirmed = given === undefined ? undefined : toCount(given);
+    return await context.one(async (connection) => {
+      const to = target === "tail" ? (await ledgerOf(connection, route)).tail : BigInt(target);
+      const { isPaused: wasPaused } = await ledgerOf(connection, route);
+      if (confirmed === undefined && !wasPaused) await connection.call("PauseRoute", { route }, SETTLE_MS_MAX);
+      try {
+        const { cursor } = await ledgerOf(connection, route);
+        const count = cursor - to;
+        if (confirmed === undefined && count > 0n) {
+          await context.confirm(
+            `${countWord(count)} log records of route ${route}, from ${to} on, will be delivered again, as doubles.`,
+            String(count),
+            false,
+          );
+        }
+        const request = { route, to: String(to), confirmed: String(confirmed ?? (count > 0n ? count : 0n)) };
+        const done = await connection.call<SeekRouteResponse__Output>("SeekRoute", request, SETTLE_MS_MAX);
+        if (context.isJson) context.json(done);
+        else
+          context.out(
+            `the cursor of route ${route} is at ${done.cursor}: ${countWord(done.replayed)} log records are delivered again`,
+          );
+      } finally {
+        if (confirmed === undefined && !wasPaused) await connection.call("ResumeRoute", { route }, SETTLE_MS_MAX);
+      }
+      return 0;
+    });
+  },
+};
+
+async function ledgerOf(
+  connection: Connection,
+  route: string,
+): Promise<{ tail: bigint; cursor: bigint; isPaused: boolean }> {
+  const { tail = "0", routes = [] } = await connection.call<{
+    tail?: string;
+    routes?: { route?: string; cursor?: string }[];
+  }>("GetLedger");
+  const found = routes.find((each) => each.route === route);
+  if (found === undefined) {
+    throw new Failure(
+      `there is no route ${route}: there are ${routes.map((each) => each.route).join(", ")}`,
+      EXIT_FOUND,
+    );
+  }
+  const { streams = [] } = await connection.call<ListStreamsResponse__Output>("ListStreams");
+  const isPaused = streams.some((each) => each.route === route && each.state === "paused");
+  return { tail: BigInt(tail), cursor: BigInt(found.cursor ?? 0), isPaused };
+}
+
+const drainCommand: Command = {
+  name: "drain",
+  summary: "takes no more logs until the collector is started again, and waits until all are delivered",
+  options: [{ flags: "-y, --yes", description: "do not ask" }],
+  examples: ["standpipe drain --yes && kubectl delete pod standpipe-0"],
+  run: async (context, _words, options) => {
+    const who = context.common.all ? "every collector" : `the collector at ${context.common.address}`;
+    await context.confirm(`${who} will refuse logs until it is started again.`, "drain", options.yes === true);
+    return await context.each(async (connection) => {
+      let most: bigint | undefined;
+      let last: DrainProgress__Output = {};
+      for await (const progress of connection.stream<DrainProgress__Output>("Drain", {}, context.signal)) {
+        last = progress;
+        const waiting = BigInt(progress.waiting ?? 0);
+        most ??= waiting;
+        if (context.isJson) context.out(JSON.stringify(progress));
+        else context.progress("delivering", Number(most - waiting), Math.max(1, Number(most)));
+        const stuck = BigInt(progress.stuck ?? 0);
+        if (stuck > 0n && stuck === waiting) {
+          throw new Failure(
+            `${countWord(stuck)} log records will not go by themselves: their route is paused, or holds (see \`standpipe status\`). The collector takes no logs meanwhile`,
+            EXIT_FOUND,
+          );
+        }
+      }
+      if (BigInt(last.waiting ?? 1) > 0n) {
+        context.terminal.err(
+          `standpipe: stopped looking; the collector goes on to drain, and takes no logs until it is started again\n`,
+        );
+        return EXIT_FOUND;
+      }
+      if (!context.isJson)
+        context.out("everything is delivered; the collector takes no logs until it is started again");
+      return 0;
+    });
+  },
+};
+
+const rollCommand: Command = {
+  name: "roll",
+  summary: "ends the segment that is written to, so that it goes as soon as it is delivered",
+  examples: ["standpipe roll"],
+  run: (context) =>
+    context.each(async (connection) => {
+      const done = await connection.call<{ segments?: number }>("RollSegment");
+      if (context.isJson) context.json(done);
+      else context.out(`the segment has ended; the journal has ${done.segments ?? 0} of them`);
+      return 0;
+    }),
+};
+
+const logLevelCommand: Command = {
+  name: "log-level",
+  summary: "what the collector logs of itself, until it is started again",
+  arguments: [{ name: "<level>", description: "debug, info, warn, error or silent" }],
+  examples: ["standpipe log-level debug"],
+  run: (context, [level = ""]) =>
+    context.each(async (connection) => {
+      const { before } = await connection.call<{ before?: string }>("SetLogLevel", { level });
+      if (context.isJson) context.json({ before, level });
+      else context.out(`the log level is ${level}; it was ${before}`);
+      return 0;
+    }),
+};
+
+export const routeCommands: readonly Command[] = [
+  listCommand,
+  stateCommand("pause", "PauseRoute", "delivers nothing more of a route until it is resumed; what comes in is kept"),
+  stateCommand("resume", "ResumeRoute", "goes on with a route that was paused"),
+  seekCommand,
+];
+
+export const operateCommands: readonly Command[] = [drainCommand, rollCommand, logLevelCommand];
