@@ -64,8 +64,8 @@ const FOREIGN_ALLOWED: Record<string, readonly string[]> = {
   "deploy/grafana": ["collector"],
   "deploy/kubernetes": [],
   "deploy/local": [],
-  // It reads journals by the collector's own code, and carries `verify`.
-  "clients/cli": ["collector", "clients/verify"],
+  // It reads journals by the collector's own code, and carries `verify` and `migrate`.
+  "clients/cli": ["collector", "clients/verify", "clients/tail"],
   "clients/sdk": [],
   // It reads the journal of a stopped collector.
   "clients/verify": ["collector"],

@@ -1,4 +1,6 @@
 /** Every command there is, in the order in which help shows them. A new one is a row here. */
+import { TailError } from "../tail/errors.ts";
+import { runMigrate } from "../tail/migrate/main.ts";
 import { runVerify } from "../verify/command.ts";
 import type { Command } from "./command.ts";
 import { checkCommands } from "./commands/check.ts";
@@ -8,7 +10,7 @@ import { quarantineCommands } from "./commands/quarantine.ts";
 import { ledgerCommand, segmentsCommand, statusCommand } from "./commands/status.ts";
 import { topCommand } from "./commands/top.ts";
 import { completionScript, SHELLS, type Shell } from "./completion.ts";
-import { Failure } from "./failure.ts";
+import { EXIT_UNASKED, Failure } from "./failure.ts";
 
 const verifyCommand: Command = {
   name: "verify",
@@ -23,6 +25,22 @@ const verifyCommand: Command = {
       isInteractive: terminal.showsProgress,
       signal: terminal.signal,
     }),
+};
+
+const migrateCommand: Command = {
+  name: "migrate",
+  summary: "from configurations of fluentd and Fluent Bit to those of Standpipe, with a report",
+  examples: ["standpipe migrate fluent-bit.conf parsers.conf --output migrated"],
+  isRaw: true,
+  isLocal: true,
+  run: async ({ terminal }, words) => {
+    try {
+      return runMigrate(words, terminal.out);
+    } catch (reason) {
+      if (reason instanceof TailError) throw new Failure(reason.message, EXIT_UNASKED, reason);
+      throw reason;
+    }
+  },
 };
 
 /** Those that all have which ask a collector; for completion. */
@@ -62,5 +80,6 @@ export const COMMANDS: readonly Command[] = [
   ...operateCommands,
   ...checkCommands,
   verifyCommand,
+  migrateCommand,
   completionCommand,
 ];

@@ -281,6 +281,8 @@ test(
       });
       for (const shell of ["bash", "zsh", "fish"]) expect((await run("completion", shell)).out).toContain("quarantine");
       expect((await run("verify", "--help")).out).toContain("--ledger");
+      expect((await run("migrate", "--help")).out).toContain("Fluent Bit");
+      expectSentence(await run("migrate", "@gone"), 2, "gone");
       // A process says and ends with the same.
       expectSentence(await runCli({ words: ["status", ...at] }), 2, "does not know you", "--token-file");
       expect(await collector.end("SIGTERM")).toBe(0);
