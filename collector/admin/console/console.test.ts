@@ -1,8 +1,11 @@
 import { expect, test } from "bun:test";
 import { CollectorError } from "../../errors.ts";
+import { logsRequest } from "../../ingest/fixture.ts";
+import type { QuarantineEntry } from "../../journal/port.ts";
 import { History } from "../telemetry/history.ts";
 import { viewSample } from "../telemetry/samples.ts";
 import { type ConsoleParts, createConsole, isOwnName } from "./console.ts";
+import type { QuarantineRow } from "./shapes.ts";
 import type { Tail } from "./tail.ts";
 
 const OPEN: ConsoleParts["authenticator"] = { isOpen: true, authenticate: () => ({ tenant: "x", by: "nobody_asked" }) };
@@ -15,7 +18,7 @@ const WITH_TOKEN: ConsoleParts["authenticator"] = {
   },
 };
 
-function startConsole(authenticator = OPEN) {
+function startConsole(authenticator = OPEN, entries: readonly QuarantineEntry[] = []) {
   const watchers = new Set<(view: ReturnType<typeof viewSample>) => void>();
   const shown = createConsole({
     authenticator,
@@ -29,7 +32,9 @@ function startConsole(authenticator = OPEN) {
     },
     tail: {} as Tail,
     routes: () => [],
-    quarantine: { list: async () => [] },
+    quarantine: {
+      list: async (_route, limit, after = -1n) => entries.filter(({ ordinal }) => ordinal > after).slice(0, limit),
+    },
   });
   const ask = async (path: string, address = "127.0.0.1", headers: Record<string, string> = {}): Promise<Response> => {
     const answer = shown.answer(new Request(`http://127.0.0.1:4319${path}`, { headers }), address);
@@ -92,6 +97,30 @@ test("a page that does not read misses events, and costs no memory for them", as
   }
   expect(bytes).toBeGreaterThan(500_000);
   expect(bytes).toBeLessThan(1_200_000);
+});
+
+function entriesOf(count: number, bodyBytes: number): QuarantineEntry[] {
+  const request = logsRequest(1, bodyBytes);
+  return Array.from({ length: count }, (_, index) => {
+    return { ordinal: BigInt(index), reason: "line_too_large", message: "too large", atMs: 0, request };
+  });
+}
+
+test("the quarantine is shown in pages, each going on where the one before ended, long log records cut short", async () => {
+  const rowsOf = async (entries: QuarantineEntry[], after = ""): Promise<QuarantineRow[]> => {
+    const answer = await startConsole(OPEN, entries).ask(`/console/quarantine?route=a&after=${after}`);
+    return (await answer.json()) as QuarantineRow[];
+  };
+  const short = entriesOf(70, 10);
+  expect((await rowsOf(short)).map(({ ordinal }) => ordinal)).toEqual(
+    Array.from({ length: 50 }, (_, at) => String(at)),
+  );
+  expect(await rowsOf(short, "49")).toHaveLength(20);
+  expect((await rowsOf(short))[0]).toMatchObject({ reason: "line_too_large", log: { body: "0 xxxxxxxx" } });
+  const [first, ...others] = await rowsOf(entriesOf(50, 1_000_000));
+  expect(others).toHaveLength(2);
+  expect(String(first?.log)).toHaveLength(20_001);
+  expect(first?.characters).toBeGreaterThan(1_000_000);
 });
 
 test("on loopback a name that was only pointed here is not answered", () => {

@@ -6,7 +6,7 @@
  * | `/` | the page: one file, made by `bun run generate` from app/ |
  * | `/console/events` | events `history` once, then `view` every second |
  * | `/console/tail?route=&filter=` | events `lines`; `problem` where the filter can't be understood |
- * | `/console/quarantine?route=&after=` | 50 log records in quarantine, with their reasons |
+ * | `/console/quarantine?route=&after=` | log records in quarantine with their reasons: 50, or fewer of long ones |
  *
  * Who may: with `admin.tokens` whoever shows one of them, as for the admin service; without, only callers on this machine (a
  * port that is forwarded counts as such). The page itself holds no data, and is shown to everybody.
@@ -20,6 +20,7 @@ import type { Authenticator } from "../../identity/authenticator.ts";
 import type { QuarantineEntry } from "../../journal/port.ts";
 import { describeEntry } from "../../journal/quarantine.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { QuarantineRow } from "./shapes.ts";
 import { toSnapshot } from "./snapshot.ts";
 import { createEventStreams } from "./streams.ts";
 import type { Tail } from "./tail.ts";
@@ -44,6 +45,12 @@ export interface Console {
 const EVENT_STREAMS_MAX = 16;
 const TAILS_MAX = 4;
 const QUARANTINE_ROWS_MAX = 50;
+
+/** Log records of one answer come to so much at most, and one more. */
+const QUARANTINE_BYTES_MAX = 2_097_152;
+
+/** What of a long log record the page gets. */
+const LOG_CHARACTERS_MAX = 20_000;
 
 export function createConsole({ authenticator, telemetry, tail, routes, quarantine }: ConsoleParts): Console {
   const events = createEventStreams(EVENT_STREAMS_MAX);
@@ -89,11 +96,20 @@ export function createConsole({ authenticator, telemetry, tail, routes, quaranti
     },
     "/console/quarantine": async ({ searchParams }) => {
       const route = searchParams.get("route") ?? routes()[0]?.name ?? "";
-      const after = searchParams.get("after") ?? "";
-      const beyond = /^\d{1,19}$/.test(after) ? BigInt(after) : undefined;
-      const entries = await quarantine.list(route, QUARANTINE_ROWS_MAX, beyond);
-      const lines = entries.map((entry) => describeEntry(entry).trimEnd());
-      return new Response(`[${lines.join(",")}]`, { headers: { "content-type": "application/json" } });
+      const last = searchParams.get("after") ?? "";
+      const beyond = /^\d{1,19}$/.test(last) ? BigInt(last) : undefined;
+      const rows: QuarantineRow[] = [];
+      let after = beyond;
+      let bytes = 0;
+      // One by one: log records in quarantine are often the largest there are.
+      while (rows.length < QUARANTINE_ROWS_MAX && bytes < QUARANTINE_BYTES_MAX) {
+        const [entry] = await quarantine.list(route, 1, after);
+        if (entry === undefined) break;
+        rows.push(toRow(entry));
+        after = entry.ordinal;
+        bytes += entry.request.byteLength;
+      }
+      return Response.json(rows);
     },
   };
   return {
@@ -140,6 +156,13 @@ async function answerAllowed(page: () => Promise<Response>): Promise<Response> {
 const LOCAL_ADDRESS = /^(::ffff:)?127\.|^::1$/;
 
 const LOOPBACK = /^(127\.[\d.]+|\[::1\]|localhost)$/;
+
+function toRow(entry: QuarantineEntry): QuarantineRow {
+  const { otlp: _, log, ...head } = JSON.parse(describeEntry(entry)) as QuarantineRow & { readonly otlp: string };
+  const text = JSON.stringify(log);
+  const shown = text.length > LOG_CHARACTERS_MAX ? `${text.slice(0, LOG_CHARACTERS_MAX)}…` : log;
+  return { ...head, log: shown, characters: text.length };
+}
 
 /** Whether a request by the name `requestHost` may be answered by who listens on `listenHost`. */
 export function isOwnName(listenHost: string, requestHost: string): boolean {

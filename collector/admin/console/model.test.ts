@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Sample } from "../telemetry/history.ts";
 import {
   bytes,
   createEventParser,
@@ -11,6 +10,7 @@ import {
   latencyBars,
   wholeLine,
 } from "./model.ts";
+import type { Sample } from "./shapes.ts";
 
 const LINE = {
   start: 0,

@@ -1,6 +1,5 @@
 /** What the page computes before it draws: pure, and tested without a browser. */
-import type { Sample } from "../telemetry/history.ts";
-import type { LineSnapshot } from "./snapshot.ts";
+import type { LineSnapshot, Sample } from "./shapes.ts";
 
 export interface Part {
   readonly kind: "reclaimed" | "delivered" | "quarantined" | "flight" | "waiting";

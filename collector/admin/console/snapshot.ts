@@ -1,56 +1,6 @@
 /** What the page shows, as plain JSON: the view of telemetry, with ordinals as numbers (2^53 log records take 285 years at a million a second). Pure. */
 import type { TelemetryView } from "../telemetry/view.ts";
-
-/** A route on the number line, in log records. */
-export interface LineSnapshot {
-  readonly start: number;
-  /** Below it the journal has been deleted. */
-  readonly tail: number;
-  readonly cursor: number;
-  readonly head: number;
-  /** Finished beyond the cursor. */
-  readonly finishedBeyond: number;
-  /** About: calls under way, by what a log record has had in bytes so far. */
-  readonly inFlight: number;
-  readonly waiting: number;
-  readonly quarantined: number;
-}
-
-export interface RouteSnapshot {
-  readonly route: string;
-  readonly stream: string;
-  readonly state: string;
-  readonly line: LineSnapshot;
-  readonly delivered: number;
-  readonly filtered: number;
-  readonly quarantineEntries: number;
-  readonly ageMs: number;
-  readonly drainSeconds: number | null;
-  readonly share: number;
-  readonly source: string;
-  readonly lastError: { readonly code: string; readonly message: string; readonly atMs: number } | null;
-}
-
-export interface Snapshot {
-  readonly atMs: number;
-  readonly collectorId: string;
-  readonly uptimeSeconds: number;
-  readonly residentBytes: number;
-  readonly imbalance: number;
-  readonly isAlive: boolean;
-  readonly journal: {
-    readonly bytes: number;
-    readonly bytesMax: number;
-    readonly diskFreeBytes: number;
-    readonly segments: number;
-    readonly isFull: boolean;
-  };
-  /** Null where it does not grow. */
-  readonly fullSeconds: number | null;
-  readonly heldCalls: number;
-  readonly commits: { readonly bounds: readonly number[]; readonly counts: readonly number[] };
-  readonly routes: readonly RouteSnapshot[];
-}
+import type { Snapshot } from "./shapes.ts";
 
 export function toSnapshot({
   atMs,

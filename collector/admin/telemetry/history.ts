@@ -3,29 +3,8 @@
  * answer to when the disk is full. A few numbers per route and second, whatever the traffic.
  */
 import { forecastFullSeconds } from "../../delivery/pacing/forecast.ts";
+import type { Sample } from "../console/shapes.ts";
 import type { CollectorStatus } from "../status.ts";
-
-export interface RouteSample {
-  readonly route: string;
-  /** Since the start of the process, or of the route. */
-  readonly settled: number;
-  readonly deliveredBytes: number;
-  readonly throttledBytes: number;
-  /** Now. */
-  readonly waiting: number;
-  readonly rate: number;
-  readonly ceiling: number;
-}
-
-export interface Sample {
-  /** Wall time in milliseconds since 1970. */
-  readonly atMs: number;
-  /** Log records: where the number line ends. */
-  readonly head: number;
-  readonly journalBytes: number;
-  readonly diskFreeBytes: number;
-  readonly routes: readonly RouteSample[];
-}
 
 const SAMPLES_MAX = 600;
 

@@ -1,7 +1,6 @@
 /** The page: follows the collector's events and shows what they say. Everything it computes is in model.ts. */
 import { render } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import type { Sample } from "../../telemetry/history.ts";
 import {
   brief,
   bytes,
@@ -13,7 +12,7 @@ import {
   latencyBars,
   paceColumns,
 } from "../model.ts";
-import type { RouteSnapshot, Snapshot } from "../snapshot.ts";
+import type { RouteSnapshot, Sample, Snapshot } from "../shapes.ts";
 import { Chart } from "./chart.tsx";
 import { NumberLine } from "./number-line.tsx";
 import { QuarantineTable } from "./quarantine.tsx";

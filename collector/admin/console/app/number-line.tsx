@@ -1,7 +1,7 @@
 /** The number line of a route, to scale: all of it, and below it the part that is still on disk. */
 
 import { count, diskLine, type Part, wholeLine } from "../model.ts";
-import type { LineSnapshot } from "../snapshot.ts";
+import type { LineSnapshot } from "../shapes.ts";
 
 const WORDS: Readonly<Record<Part["kind"], string>> = {
   reclaimed: "delivered, deleted here",

@@ -1,22 +1,14 @@
 /** What a route has put aside: why, in AWS's words, and the log record itself. Asked for when it is opened. */
 import { useEffect, useState } from "preact/hooks";
+import { count } from "../model.ts";
+import type { QuarantineRow as Entry } from "../shapes.ts";
 import { ask } from "./stream.ts";
-
-interface Entry {
-  readonly ordinal: string;
-  readonly reason: string;
-  readonly message: string;
-  readonly at: string;
-  readonly log: unknown;
-}
 
 interface Loaded {
   readonly route: string;
   readonly rows: readonly Entry[];
   readonly problem: string;
 }
-
-const PAGE_ROWS = 50;
 
 export function QuarantineTable({ route, entries }: { readonly route: string; readonly entries: number }) {
   const [loaded, setLoaded] = useState<Loaded>({ route, rows: [], problem: "" });
@@ -52,7 +44,7 @@ export function QuarantineTable({ route, entries }: { readonly route: string; re
               </tr>
             </thead>
             <tbody>
-              {rows.map(({ ordinal, at, reason, message, log }) => (
+              {rows.map(({ ordinal, at, reason, message, log, characters }) => (
                 <tr key={ordinal}>
                   <td class="number">{ordinal}</td>
                   <td>
@@ -65,7 +57,8 @@ export function QuarantineTable({ route, entries }: { readonly route: string; re
                   <td>
                     <details>
                       <summary>{briefLog(log)}</summary>
-                      <pre>{JSON.stringify(log, null, 2)}</pre>
+                      <pre>{typeof log === "string" ? log : JSON.stringify(log, null, 2)}</pre>
+                      {typeof log === "string" && <p class="muted">the beginning of {count(characters)} characters</p>}
                     </details>
                   </td>
                 </tr>
@@ -74,7 +67,7 @@ export function QuarantineTable({ route, entries }: { readonly route: string; re
           </table>
         </section>
       )}
-      {rows.length > 0 && rows.length % PAGE_ROWS === 0 && rows.length < entries && (
+      {rows.length > 0 && rows.length < entries && (
         <button type="button" onClick={() => void load(rows)}>
           Show more
         </button>
@@ -87,6 +80,6 @@ const BRIEF_CHARACTERS = 90;
 
 function briefLog(log: unknown): string {
   const body = (log as { body?: unknown } | null)?.body;
-  const text = typeof body === "string" ? body : JSON.stringify(body ?? log);
+  const text = typeof log === "string" ? log : typeof body === "string" ? body : JSON.stringify(body ?? log);
   return text.length > BRIEF_CHARACTERS ? `${text.slice(0, BRIEF_CHARACTERS)}…` : text;
 }
