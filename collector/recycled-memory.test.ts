@@ -7,9 +7,10 @@ test("memory is the same again after it was given back, and never two messages' 
   const memory = new RecycledMemory(KEPT_BYTES_MAX);
   const [one, two] = [memory.lend(10_000), memory.lend(10_000)];
   expect(one.buffer).not.toBe(two.buffer);
+  one.fill(7);
   memory.giveBack(one.subarray(5));
   expect(memory.keptBytes).toBe(16_384);
-  expect(memory.lend(9_000).buffer).toBe(one.buffer);
+  expect(memory.lend(9_000).every((byte) => byte === 7)).toBe(true);
   expect(memory.keptBytes).toBe(0);
 });
 
@@ -27,6 +28,20 @@ test("what is given back twice is not lent twice", () => {
   memory.giveBack(lent);
   memory.giveBack(lent);
   expect(memory.lend(16_384).buffer).not.toBe(memory.lend(16_384).buffer);
+});
+
+test("who gives back a second time does not take the memory from whom it was lent to since", () => {
+  const memory = new RecycledMemory(KEPT_BYTES_MAX);
+  const first = memory.lend(16_384);
+  const view = first.subarray(5);
+  memory.giveBack(first);
+  const second = memory.lend(16_384);
+  second.fill(2);
+  memory.giveBack(view);
+  memory.giveBack(first);
+  memory.lend(16_384).fill(3);
+  expect(second.every((byte) => byte === 2)).toBe(true);
+  expect([first.byteLength, view.byteLength]).toEqual([0, 0]);
 });
 
 test("memory from elsewhere is let go of", () => {

@@ -2,7 +2,9 @@
  * Memory for what passes through, used again and again: fresh memory has to be found, cleared and, once it is garbage,
  * collected, which costs more than most of what is done with the bytes in it.
  *
- * Whoever borrows memory is its only owner until it is given back, and must not look at it after.
+ * Whoever borrows memory is its only owner until it is given back. After that every view of it is empty: the same memory
+ * is lent again under another ArrayBuffer. So who gives back twice, or looks too late, harms nobody who borrowed it since;
+ * when views stayed alive, one that was given back a second time took a request away from under the journal.
  */
 import { assert } from "./errors.ts";
 import { release } from "./release.ts";
@@ -14,8 +16,8 @@ export class RecycledMemory {
   readonly #keptBytesMax: number;
   /** By size, a power of two: what was used last is used first, since it is nearest to the processor. */
   readonly #free = new Map<number, ArrayBuffer[]>();
-  /** All that was ever lent, with whether it is. Weak: not every borrower gets to give back. */
-  readonly #isLent = new WeakMap<ArrayBufferLike, boolean>();
+  /** What is lent. Weak: not every borrower gets to give back. */
+  readonly #lent = new WeakSet<ArrayBufferLike>();
   #keptBytes = 0;
 
   /** Of what is not in use, at most `keptBytesMax` are kept. */
@@ -36,28 +38,27 @@ export class RecycledMemory {
     const kept = this.#free.get(size)?.pop();
     if (kept !== undefined) this.#keptBytes -= size;
     const memory = kept ?? new ArrayBuffer(size);
-    this.#isLent.set(memory, true);
+    this.#lent.add(memory);
     return Buffer.from(memory, 0, bytes);
   }
 
   /** Takes back what `bytes` is a view of; said again it changes nothing. What is not from here is let go of (release.ts). */
   giveBack(bytes: Uint8Array): void {
     const memory = bytes.buffer;
-    const isLent = this.#isLent.get(memory);
-    if (isLent === undefined || !(memory instanceof ArrayBuffer)) {
+    if (!this.#lent.has(memory) || !(memory instanceof ArrayBuffer)) {
       release(bytes);
       return;
     }
-    if (!isLent) return;
-    this.#isLent.set(memory, false);
+    this.#lent.delete(memory);
     const size = memory.byteLength;
     if (this.#keptBytes + size > this.#keptBytesMax) {
       memory.transfer(0);
       return;
     }
+    const kept = memory.transfer();
     const free = this.#free.get(size);
-    if (free === undefined) this.#free.set(size, [memory]);
-    else free.push(memory);
+    if (free === undefined) this.#free.set(size, [kept]);
+    else free.push(kept);
     this.#keptBytes += size;
   }
 }
