@@ -51,7 +51,21 @@ const ROWS: Record<string, readonly string[]> = {
     "testing",
   ],
   "clients/cli": ["*", "commands", "commands.ts", "program.ts", "main.ts", "build.ts", "bench.ts"],
-  "clients/sdk": ["*", "wire", "send", "keep", "options.ts", "client.ts", "shapes", "index.ts", "examples"],
+  "clients/sdk": [
+    "*",
+    "wire",
+    "send",
+    "keep",
+    "options.ts",
+    "client-types.ts",
+    "telemetry.ts",
+    "client.ts",
+    "shapes",
+    "pino.ts",
+    "winston.ts",
+    "index.ts",
+    "examples",
+  ],
   "clients/verify": ["*"],
 };
 

@@ -10,87 +10,22 @@
  */
 import { EventEmitter } from "node:events";
 import { hostname } from "node:os";
+import type { Ack, ClientEvents, ClientStatus, FlushReport, Scope } from "./client-types.ts";
 import { systemClock } from "./clock.ts";
 import { ClientError } from "./errors.ts";
 import { Outbox, type Outcome } from "./keep/outbox.ts";
 import { Spool } from "./keep/spool.ts";
 import { type ClientOptions, type Drop, type Settings, toSettings } from "./options.ts";
-import type { LogRecord, LogValue } from "./record.ts";
+import type { LogRecord } from "./record.ts";
 import { sayDrops } from "./say-drops.ts";
 import type { BatchSource } from "./send/batch.ts";
-import { Courier, type ReplicaStatus } from "./send/courier.ts";
+import { Courier } from "./send/courier.ts";
 import { channelCredentials, TokenFile } from "./send/credentials.ts";
 import { parseEndpoint, systemResolve } from "./send/endpoint.ts";
-import type { Transport } from "./send/replica.ts";
+import { type ActiveSpan, loadTelemetry } from "./telemetry.ts";
 import { createUlids } from "./ulid.ts";
 import { countRecords } from "./wire/count.ts";
 import { type Head, RecordEncoder, type Run } from "./wire/records.ts";
-
-/** What became of one `send`. */
-export interface Ack {
-  /** On whose disk the records are. */
-  readonly kept: "collector" | "spool";
-  /** Log records that are on that disk. */
-  readonly records: number;
-  /** Log records that the collector will never take; `reason` says why. */
-  readonly refused: number;
-  /** Log records that had no room, with `whenFull: "drop"`. */
-  readonly dropped: number;
-  readonly reason: string | undefined;
-  /** Names the journal, where the collector streams; with `ordinal` it names the first record of the send for ever. */
-  readonly collectorId: string | undefined;
-  readonly ordinal: bigint | undefined;
-}
-
-export interface FlushReport {
-  /** Whether everything that was sent before is settled. */
-  readonly isComplete: boolean;
-  /** Log records that are not, in memory: by `close` these are given up. */
-  readonly recordsLeft: number;
-  /** Log records that lie in the spool, for this process or the next. */
-  readonly recordsSpooled: number;
-}
-
-/** The instrumentation scope that records belong to. */
-export interface Scope {
-  readonly name: string;
-  readonly version?: string;
-  readonly attributes?: Readonly<Record<string, LogValue>>;
-}
-
-export interface ClientStatus {
-  readonly state: "open" | "closing" | "closed";
-  /** Log records; accepted = acknowledged + refused + abandoned + waiting. */
-  readonly accepted: number;
-  readonly acknowledged: number;
-  /** The collector will never take them. */
-  readonly refused: number;
-  /** Not acknowledged when the client was closed. */
-  readonly abandoned: number;
-  readonly waiting: number;
-  /** Never accepted: there was no room. */
-  readonly dropped: number;
-  /** Bytes of what waits, and of the sends that wait for room. */
-  readonly waitingBytes: number;
-  readonly blockedBytes: number;
-  /** Batches that were sent and came back without an answer. */
-  readonly retries: number;
-  /** The part of `waiting` that is on disk, and bytes of the folder; undefined without a spool. */
-  readonly spool: { readonly records: number; readonly bytes: number } | undefined;
-  readonly replicas: readonly ReplicaStatus[];
-}
-
-export interface ClientEvents {
-  /** `ip:port` of the replica, and how it is spoken to. */
-  connected: [{ readonly replica: string; readonly transport: Transport }];
-  /** `reason` is undefined where nothing is wrong: the collector asked to go elsewhere. */
-  disconnected: [{ readonly replica: string; readonly reason: string | undefined }];
-  /** No endpoint's name could be resolved. */
-  unresolved: [{ readonly reason: string }];
-  /** The spool's disk made trouble: what could not be done is tried again. */
-  trouble: [{ readonly reason: string }];
-  drop: [Drop];
-}
 
 /** The collector's limit on one record (ingest.recordBytesMax). */
 const RECORD_BYTES_MAX = 1_024_000;
@@ -104,7 +39,12 @@ const READY_BYTES = 256 * 1024;
  * `invalid_options` or `spool_unusable`.
  */
 export async function connect(options: ClientOptions = {}): Promise<Client> {
-  return await Client.open(options, toSettings(options));
+  const settings = toSettings(options);
+  const telemetry = await loadTelemetry();
+  const client = await Client.open(options, settings, telemetry?.activeSpan);
+  const stop = telemetry?.observe(() => client.status());
+  if (stop !== undefined) client.events.once("closed", stop);
+  return client;
 }
 
 export class Client implements AsyncDisposable {
@@ -122,13 +62,13 @@ export class Client implements AsyncDisposable {
   #dropped = 0;
 
   /** As `connect`, with options that are checked already. */
-  static async open(options: ClientOptions, settings: Settings): Promise<Client> {
-    const client = new Client(options, settings);
+  static async open(options: ClientOptions, settings: Settings, activeSpan?: ActiveSpan): Promise<Client> {
+    const client = new Client(options, settings, activeSpan);
     if (settings.spool !== undefined) await client.#openSpool(settings.spool);
     return client;
   }
 
-  private constructor(options: ClientOptions, settings: Settings) {
+  private constructor(options: ClientOptions, settings: Settings, activeSpan: ActiveSpan | undefined) {
     const { clock = systemClock, random = Math.random, tls = {}, bearerTokenFile } = options;
     this.#options = options;
     this.#settings = settings;
@@ -136,6 +76,7 @@ export class Client implements AsyncDisposable {
     this.#encoder = new RecordEncoder({
       clock,
       nextUid: createUlids(),
+      activeSpan,
       recordBytesMax: RECORD_BYTES_MAX,
       runBytesMax: settings.batchBytesMax,
       runRecordsMax: settings.batchRecordsMax,
@@ -313,7 +254,9 @@ export class Client implements AsyncDisposable {
     const message = "the client was closed before the collector acknowledged: a copy may have arrived";
     const recordsLeft = this.#outbox.abandon(new ClientError("closed", message));
     if (recordsLeft > 0) this.#tell({ reason: "closed", records: recordsLeft, message, request: undefined });
-    return { isComplete: isComplete && recordsLeft === 0, recordsLeft, recordsSpooled };
+    const report = { isComplete: isComplete && recordsLeft === 0, recordsLeft, recordsSpooled };
+    this.events.emit("closed", report);
+    return report;
   }
 
   async #put(runs: readonly Run[]): Promise<Ack> {
@@ -348,10 +291,12 @@ export class Client implements AsyncDisposable {
     let head = this.#heads.get(scope);
     if (head === undefined) {
       head = this.#encoder.head({
-        resource: this.#settings.resource,
+        resource: scope.resource ?? this.#settings.resource,
+        resourceSchemaUrl: scope.resourceSchemaUrl,
         scopeName: scope.name,
         scopeVersion: scope.version,
         scopeAttributes: scope.attributes,
+        scopeSchemaUrl: scope.schemaUrl,
       });
       this.#heads.set(scope, head);
     }
