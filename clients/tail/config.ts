@@ -21,8 +21,8 @@ const collector = z.strictObject({
   caFile: text.optional().describe("Certificates to trust, for https endpoints."),
   certificateFile: text.optional().describe("The agent's own certificate, with keyFile."),
   keyFile: text.optional().describe("Its key."),
-  requestBytesMax: bytes(16 * KIB, 4 * MIB, 512 * KIB).describe("Bytes of one request."),
-  inFlightBytesMax: bytes(64 * KIB, GIB, 4 * MIB).describe(
+  requestBytesMax: bytes(16 * KIB, 4 * MIB, 128 * KIB).describe("Bytes of one request."),
+  inFlightBytesMax: bytes(64 * KIB, GIB, 512 * KIB).describe(
     "Bytes that are not acknowledged; beyond it, reading stops.",
   ),
   lingerMs: integer(0, 60_000, 200).describe("How long a request that is not full waits for more lines."),

@@ -28,9 +28,9 @@ export interface ReaderCounts {
   damaged: number;
 }
 
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 128 * 1024;
 /** A part is handed on at this size, so that none is larger than a collector takes. */
-const PART_BYTES = 256 * 1024;
+const PART_BYTES = 128 * 1024;
 /** What one file may read before the next one has its turn. */
 const TURN_BYTES = 1024 * 1024;
 

@@ -9,6 +9,7 @@
  *   watched    a collector | the same with an open page and a live tail, in turn; one without | one with telemetry.
  *   shares     three collectors on one stream with a quota, and two when one is killed: how well they divide it.
  *   backlog    the collector that can't deliver until 5 GiB of requests wait; then its stream is made, and it drains.
+ *   tail       cat | wc -l | the tailing agent: tail.ts.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -20,6 +21,7 @@ import type { Scenario } from "./options.ts";
 import { measureShares } from "./shares.ts";
 import { assertAllTaken, inTurn, LOAD, type ScenarioOptions, type Stage, startParts, WARM_UP_MS } from "./stage.ts";
 import { percentile } from "./statistics.ts";
+import { measureTail } from "./tail.ts";
 import { measureWatched } from "./watched.ts";
 
 const MIB = 1024 * 1024;
@@ -43,6 +45,8 @@ const SCENARIOS: Readonly<Record<Scenario, (stage: Stage) => Promise<Figure[]>>>
   watched: measureWatched,
   shares: measureShares,
   backlog: measureBacklog,
+  tail: async ({ children, directory, tell }) =>
+    await measureTail({ directory, tell, server: await children.startNullServer() }),
 };
 
 /** Runs scenarios one after the other. Rejects when a process fails; none is left behind, whatever happens. */

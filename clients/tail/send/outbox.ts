@@ -10,6 +10,7 @@ import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { systemCodeOf } from "../errors.ts";
 import type { Ledger, LedgerPart } from "../files/ledger.ts";
+import { Litter, release } from "../litter.ts";
 import type { Log } from "../log.ts";
 import type { Sender } from "./sender.ts";
 
@@ -97,6 +98,8 @@ export class Outbox {
     if (sent.length === 0) return;
     const request = this.#parts.length === 1 ? (this.#parts[0] as Uint8Array) : Buffer.concat(this.#parts);
     const records = this.#records;
+    // What was copied is nobody's any more.
+    if (this.#parts.length > 1) for (const part of this.#parts) release(part);
     this.#parts = [];
     this.#sent = [];
     this.#bytes = 0;
@@ -121,8 +124,12 @@ export class Outbox {
     }
     this.counts.acknowledgedRecords += records - refused;
     this.#settle(sent);
-    this.#release(request.length);
+    const bytes = request.length;
+    release(request);
+    this.#release(bytes);
   }
+
+  readonly #litter = new Litter();
 
   #settle(sent: readonly Sent[]): void {
     for (const { ledger, part } of sent) if (ledger.finish(part)) this.#options.onMoved(ledger);
@@ -131,6 +138,8 @@ export class Outbox {
   #release(bytes: number): void {
     this.#inFlightBytes -= bytes;
     this.#inFlight--;
+    // What the SDK and gRPC made of it.
+    this.#litter.add(bytes);
     for (const wake of this.#waiters.splice(0)) wake();
   }
 

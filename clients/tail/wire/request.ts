@@ -33,7 +33,6 @@ const RESOURCE_ATTRIBUTE_TAG = 0x0a;
 const SCOPE_LOGS_TAG = 0x12;
 const SCOPE_TAG = 0x0a;
 const SCOPE_NAME_TAG = 0x0a;
-const LENGTH_BYTES_MAX = 5;
 
 /** A KeyValue with its tag and length, as it stands among the attributes of a resource or a log record. */
 export function encodeAttribute(tag: number, key: string, value: Value): Uint8Array {
@@ -94,8 +93,8 @@ export function encodeEnvelope(attributes: Readonly<Record<string, Value>>, scop
 export function encodePart({ resource, scope }: Envelope, records: Uint8Array): Uint8Array {
   const scopeLogsBytes = scope.length + records.length;
   const resourceLogsBytes = resource.length + 1 + lengthOfVarint(scopeLogsBytes) + scopeLogsBytes;
-  const writer = new Writer();
-  writer.reserve(resourceLogsBytes + 1 + LENGTH_BYTES_MAX);
+  // To the byte, so that who has sent it can let go of it.
+  const writer = new Writer(1 + lengthOfVarint(resourceLogsBytes) + resourceLogsBytes);
   writer.byte(RESOURCE_LOGS_TAG);
   writer.varint(resourceLogsBytes);
   writer.copy(resource, 0, resource.length);
@@ -103,5 +102,5 @@ export function encodePart({ resource, scope }: Envelope, records: Uint8Array): 
   writer.varint(scopeLogsBytes);
   writer.copy(scope, 0, scope.length);
   writer.copy(records, 0, records.length);
-  return writer.bytes.subarray(0, writer.at);
+  return writer.bytes;
 }

@@ -9,10 +9,15 @@
 const CAPACITY_BYTES = 64 * 1024;
 
 export class Writer {
-  bytes = new Uint8Array(CAPACITY_BYTES);
+  bytes: Uint8Array<ArrayBuffer>;
   /** Where the next byte goes. */
   at = 0;
-  #view = new DataView(this.bytes.buffer);
+  #view: DataView;
+
+  constructor(capacityBytes = CAPACITY_BYTES) {
+    this.bytes = new Uint8Array(capacityBytes);
+    this.#view = new DataView(this.bytes.buffer);
+  }
 
   /** Makes sure that `count` more bytes fit. To be called before anything is written. */
   reserve(count: number): void {

@@ -33,19 +33,10 @@ export class TailProcess implements AsyncDisposable {
   readonly #following = Promise.withResolvers<void>();
   #log = "";
 
-  private constructor({ directory, collectorPort, adminPort, sources, sections = {} }: TailOptions) {
+  private constructor(options: TailOptions) {
+    const { directory, adminPort } = options;
     this.#adminPort = adminPort;
-    const path = join(directory, "standpipe-tail.yaml");
-    const config: TailConfigInput = {
-      ...sections,
-      collector: { endpoint: `http://127.0.0.1:${collectorPort}`, ...sections.collector },
-      positions: { directory: join(directory, "positions"), ...sections.positions },
-      files: { refreshMs: 500, ...sections.files },
-      admin: { address: `127.0.0.1:${adminPort}` },
-      sources,
-    };
-    // JSON is YAML.
-    writeFileSync(path, JSON.stringify(config));
+    const path = TailProcess.configure(options);
     this.#child = Bun.spawn({
       cmd: [process.execPath, "--smol", MAIN, "--config", path],
       cwd: directory,
@@ -60,6 +51,22 @@ export class TailProcess implements AsyncDisposable {
       return this.#child.signalCode === null ? this.#child.exitCode : null;
     });
     this.#following.promise.catch(() => undefined);
+  }
+
+  /** Writes the configuration file, which SIGHUP has read again. Returns its path. */
+  static configure({ directory, collectorPort, adminPort, sources, sections = {} }: TailOptions): string {
+    const path = join(directory, "standpipe-tail.yaml");
+    const config: TailConfigInput = {
+      ...sections,
+      collector: { endpoint: `http://127.0.0.1:${collectorPort}`, ...sections.collector },
+      positions: { directory: join(directory, "positions"), ...sections.positions },
+      files: { refreshMs: 500, ...sections.files },
+      admin: { address: `127.0.0.1:${adminPort}` },
+      sources,
+    };
+    // JSON is YAML.
+    writeFileSync(path, JSON.stringify(config));
+    return path;
   }
 
   /** Resolves when it follows; rejects with its own words when it ends instead. */

@@ -2,8 +2,9 @@
  * Files through agent, collector and local Firehose: logrotate in both its ways, SIGKILL of agent and collector, and a
  * real nginx. What was written is counted against what lies in the objects.
  */
-import { expect } from "bun:test";
+import { expect, test } from "bun:test";
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { withFolder } from "../temporary.ts";
 import { testWith } from "../tools.ts";
@@ -167,6 +168,107 @@ testWith(
     expect(kills).toBe(8);
     expect(distinct).toBe(written);
     expect(delivered - distinct).toBeLessThanOrEqual(kills * DOUBLED_LINES_MAX);
+  },
+  LIMIT_MS,
+);
+
+const REQUESTS = 2_000;
+
+testWith(
+  ["nginx", "logrotate"],
+  "a real nginx, its log rotated while it serves: one log record for each request, read into fields",
+  async () => {
+    await withFolder(async (directory) => {
+      await using firehose = await startFirehose(directory);
+      const ports = await freePorts();
+      const { ingest: nginxPort, admin: adminPort } = await freePorts();
+      const path = join(directory, "access.log");
+      const pidFile = join(directory, "nginx.pid");
+      const config = join(directory, "nginx.conf");
+      writeFileSync(
+        config,
+        `daemon off; master_process on; worker_processes 1; pid ${pidFile}; error_log ${directory}/error.log;
+events {}
+http {
+  access_log ${path} combined;
+  client_body_temp_path ${directory}/body; proxy_temp_path ${directory}/proxy; fastcgi_temp_path ${directory}/fastcgi;
+  uwsgi_temp_path ${directory}/uwsgi; scgi_temp_path ${directory}/scgi;
+  server { listen 127.0.0.1:${nginxPort}; location / { return 200 "hello"; } }
+}
+`,
+      );
+      await using collector = await CollectorProcess.start({ directory, endpoint: firehose.local.url, ports });
+      await using agent = await TailProcess.start({
+        directory,
+        collectorPort: ports.ingest,
+        adminPort,
+        sources: [{ name: "nginx", include: [path], format: "nginx", types: { code: "integer" } }],
+      });
+      const nginx = Bun.spawn({ cmd: ["nginx", "-c", config, "-p", directory], stdout: "ignore", stderr: "ignore" });
+      try {
+        const get = (number: number) =>
+          fetch(`http://127.0.0.1:${nginxPort}/items/${number}`).then((answer) => answer.text());
+        while ((await get(-1).catch(() => "")) !== "hello") await Bun.sleep(50);
+        for (let from = 0; from < REQUESTS; from += 100) {
+          await Promise.all(Array.from({ length: 100 }, (_, index) => get(from + index)));
+          if (from % 500 !== 400) continue;
+          await rotate(directory, path, "create");
+          // What Debian's own rotation script does: nginx opens its log anew.
+          process.kill(nginx.pid, "SIGUSR1");
+        }
+        await collector.until(({ routes }) => routes[0].ledger.delivered >= REQUESTS + 1);
+        await calm(agent);
+        await firehose.local.flush();
+        const objects = await Promise.all(
+          (await firehose.local.objects()).map((object) => readFile(object.path, "utf8")),
+        );
+        const bodies = objects
+          .join("")
+          .trimEnd()
+          .split("\n")
+          .map((line) => (JSON.parse(line) as { body: { path: string; code: number; method: string } }).body);
+        expect(bodies.every(({ code, method }) => code === 200 && method === "GET")).toBe(true);
+        const served = bodies.map(({ path: item }) => Number(item.split("/")[2])).filter((number) => number >= 0);
+        expect(served.toSorted((a, b) => a - b)).toEqual(Array.from({ length: REQUESTS }, (_, number) => number));
+      } finally {
+        nginx.kill("SIGTERM");
+        await nginx.exited;
+      }
+    });
+  },
+  LIMIT_MS,
+);
+
+test(
+  "SIGHUP takes other sources and leaves files where they are, a bad file changes nothing, SIGTERM ends with 0",
+  async () => {
+    await withFolder(async (directory) => {
+      await using firehose = await startFirehose(directory);
+      const ports = await freePorts();
+      const { admin: adminPort } = await freePorts();
+      const line = (name: string) => writeFileSync(join(directory, `${name}.log`), `${name} line\n`, { flag: "a" });
+      const source = (name: string) => ({ name, include: [join(directory, `${name}.log`)] });
+      for (const name of ["a", "b"]) line(name);
+      await using collector = await CollectorProcess.start({ directory, endpoint: firehose.local.url, ports });
+      const options = { directory, collectorPort: ports.ingest, adminPort };
+      await using agent = await TailProcess.start({ ...options, sources: [source("a")] });
+      await agent.until(({ acknowledgedRecords }) => acknowledgedRecords === 1);
+      TailProcess.configure({ ...options, sources: [source("a"), source("b")] });
+      agent.kill("SIGHUP");
+      await agent.until(({ acknowledgedRecords }) => acknowledgedRecords === 2);
+      writeFileSync(join(directory, "standpipe-tail.yaml"), "sources: [{ nam: x }]");
+      agent.kill("SIGHUP");
+      while (!agent.log.includes("nothing was changed")) await Bun.sleep(20);
+      line("a");
+      await agent.until(({ acknowledgedRecords }) => acknowledgedRecords === 3);
+      expect((await agent.ask("/healthz")).status).toBe(200);
+      expect((await agent.ask("/readyz")).status).toBe(200);
+      expect(await (await agent.ask("/metrics")).text()).toContain("\nstandpipe_tail_records_acknowledged_total 3\n");
+      expect(await agent.end("SIGTERM")).toBe(0);
+      await collector.until(({ routes }) => routes[0].ledger.delivered === 3);
+      const lines = await firehose.lines();
+      expect(lines.map(({ body }) => body).toSorted()).toEqual(["a line", "a line", "b line"]);
+    });
   },
   LIMIT_MS,
 );
