@@ -39,15 +39,13 @@ export interface TrackerCounts {
   truncated: number;
   /** Truncated ones for which no copy was found: what had not been read of them is lost. */
   truncatedWithoutCopy: number;
-  /** Files that were gone before they were read to the end. */
-  vanished: number;
 }
 
 /** Follows a compressed file no further: it was there before its path was followed. */
 const ALREADY_THERE = Number.MAX_SAFE_INTEGER;
 
 export class Tracker {
-  readonly counts: TrackerCounts = { found: 0, rotated: 0, truncated: 0, truncatedWithoutCopy: 0, vanished: 0 };
+  readonly counts: TrackerCounts = { found: 0, rotated: 0, truncated: 0, truncatedWithoutCopy: 0 };
   readonly #sources: readonly Source[];
   readonly #positions: Positions;
   readonly #log: Log;
@@ -336,7 +334,7 @@ export class Tracker {
     else if (file.isCompressed) this.#positions.put({ ...positionOf(ledger), offset: ALREADY_THERE });
   }
 
-  /** A change of names: what was followed under another source's configuration goes on where it is. */
+  /** Forgets the positions of files that have not been on the disk for `keepMs`. */
   #prune(nowMs: number): void {
     for (const { id } of this.#positions.all()) {
       if (this.#followed.has(id)) {
