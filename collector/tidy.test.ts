@@ -50,7 +50,7 @@ const ROWS: Record<string, readonly string[]> = {
     "migrate",
     "testing",
   ],
-  "clients/cli": ["*", "commands", "commands.ts", "program.ts", "main.ts", "build.ts", "bench.ts"],
+  "clients/cli": ["*", "commands", "commands.ts", "program.ts", "main.ts", "build.ts", "bench"],
   "clients/sdk": [
     "*",
     "wire",

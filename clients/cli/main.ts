@@ -1,4 +1,3 @@
-#!/usr/bin/env bun
 /** The process: words, terminal, Ctrl-C, exit code. Nothing else in this folder reads process.env or exits. */
 import { createInterface } from "node:readline/promises";
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";

@@ -1,21 +1,21 @@
 /**
- * `bun clients/cli/bench.ts [--grep-mib 512] [--backlog-gib 5]`: how fast `grep` reads a folder, per core, and how soon `status`
+ * `bun clients/cli/bench/main.ts [--grep-mib 512] [--backlog-gib 5]`: how fast `grep` reads a folder, per core, and how soon `status`
  * answers with a backlog. Writes below TMPDIR: as much as is asked for, and removes it.
  *
  * Rates are raw OTLP by the CPU time that all threads took, so that a busy machine does not change them much.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { createRequests } from "../../collector/bench/requests.ts";
-import { systemClock } from "../../collector/clock.ts";
-import { JournalInspection } from "../../collector/journal/inspection.ts";
-import { Journal } from "../../collector/journal/journal.ts";
-import { silentLog } from "../../collector/log.ts";
-import { AdminTestClient } from "../../collector/testing/admin-client.ts";
-import { CollectorProcess, freePorts } from "../../collector/testing/system/collector-process.ts";
-import { withFolder } from "../../collector/testing/temporary.ts";
-import { type Query, Search } from "./search.ts";
-import { bytesWord } from "./words.ts";
+import { createRequests } from "../../../collector/bench/requests.ts";
+import { systemClock } from "../../../collector/clock.ts";
+import { JournalInspection } from "../../../collector/journal/inspection.ts";
+import { Journal } from "../../../collector/journal/journal.ts";
+import { silentLog } from "../../../collector/log.ts";
+import { AdminTestClient } from "../../../collector/testing/admin-client.ts";
+import { CollectorProcess, freePorts } from "../../../collector/testing/system/collector-process.ts";
+import { withFolder } from "../../../collector/testing/temporary.ts";
+import { type Query, Search } from "../search.ts";
+import { bytesWord } from "../words.ts";
 
 const MIB = 1024 * 1024;
 const SEGMENT_BYTES = 12 * MIB;
