@@ -5,11 +5,11 @@ test("without words, all that fits into a few minutes is measured", () => {
   const json = "bench-out/bench.json";
   expect(parseOptions([])).toEqual({
     kind: "bench",
-    scenarios: ["ingest", "delivery", "latency", "watched", "shares", "tail"],
+    scenarios: ["ingest", "delivery", "latency", "watched", "shares", "client", "tail"],
     json,
   });
   expect(parseOptions(["--long"])).toMatchObject({
-    scenarios: ["ingest", "delivery", "latency", "watched", "shares", "backlog", "tail"],
+    scenarios: ["ingest", "delivery", "latency", "watched", "shares", "client", "backlog", "tail"],
   });
 });
 

@@ -1,7 +1,7 @@
 /** The words of `bun run bench` into options. Pure. */
 import { parseArgs } from "node:util";
 
-export const SCENARIOS = ["ingest", "delivery", "latency", "watched", "shares", "backlog", "tail"] as const;
+export const SCENARIOS = ["ingest", "delivery", "latency", "watched", "shares", "client", "backlog", "tail"] as const;
 export type Scenario = (typeof SCENARIOS)[number];
 
 export type BenchOptions =
@@ -15,7 +15,7 @@ export const HELP = `Holds the collector to its figures: each is a ratio within 
   bun run bench --target HOST:PORT [--json FILE]
 
   --long              also a backlog of 5 GiB, filled and drained; needs some 4 GiB of disk and three minutes more
-  --only NAME         one part: ingest, delivery, latency, watched, shares, backlog or tail; may be given more than once
+  --only NAME         one part: ingest, delivery, latency, watched, shares, client, backlog or tail; may be given more than once
   --target HOST:PORT  aims the load alone at any OTLP/gRPC endpoint (plaintext): 200 logs of 315 bytes to a request
   --json FILE         where the figures go as JSON; bench-out/bench.json unless told
   --help              this

@@ -15,6 +15,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../clock.ts";
 import { Children, type CollectorProcess } from "./children.ts";
+import { measureClient } from "./client-scenario.ts";
 import { type Figure, type Part, ratioFigure } from "./figures.ts";
 import { folderBytes } from "./folder-bytes.ts";
 import type { Scenario } from "./options.ts";
@@ -44,6 +45,7 @@ const SCENARIOS: Readonly<Record<Scenario, (stage: Stage) => Promise<Figure[]>>>
   latency: measureLatency,
   watched: measureWatched,
   shares: measureShares,
+  client: measureClient,
   backlog: measureBacklog,
   tail: async ({ children, directory, tell }) =>
     await measureTail({ directory, tell, server: await children.startNullServer() }),
