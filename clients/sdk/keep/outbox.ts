@@ -68,8 +68,8 @@ interface Waiter {
   readonly refuse: (error: ClientError) => void;
 }
 
-/** What stands around one parcel in memory: itself, its promise, its place in arrays. Measured under Node and Bun. */
-const PARCEL_OVERHEAD_BYTES = 400;
+/** What stands around one parcel in memory: itself, its buffer, its promise, and the garbage of it that is not collected yet. */
+const PARCEL_OVERHEAD_BYTES = 1_400;
 
 class OutboxBatch implements Batch {
   readonly parcels: readonly Parcel[];
