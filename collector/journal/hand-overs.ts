@@ -2,7 +2,9 @@
  * What journals give each other, kept so that nothing is lost and nothing is doubled in silence.
  *
  * **Taken**: a row for each collector and route of which something was taken, with the ranges of that collector's ordinals
- * that are in this journal. What is offered again is in a range, and is not written again.
+ * that are in this journal, or were delivered from it. What is offered again is in a range, and is not written again. What
+ * is given on leaves its range before it is offered, so that it can come back: in a rollout with Firehose down the same log
+ * records go around, and a taker that took them for known would lose them.
  * **Given**: a row for each route, with the range that is being offered to another collector.
  *
  *   giver    row "giving [a, b)" ──> offer ─────────────────────────────────────────> settled as handed over
@@ -16,6 +18,7 @@
  * | taker, before its entry was synced | no answer was sent: the giver offers it again, or keeps it |
  * | taker, after the entry and before "has" | the giver offers it again, and it is taken again; the taker says so then |
  * | taker, after "has" and before the answer | offered again, it is known |
+ * | giver, while it gave on what it had taken | it has it and does not know it by its origin: both may deliver it; the giver says so |
  * | the answer was lost and another one takes it | both deliver it; the giver says so, since it knows that an answer was lost |
  *
  * Every double has the same record id in both, since entries keep the ordinals of the one who accepted them.
@@ -48,8 +51,19 @@ const GIVING_PREFIX = "giving/";
 const TAKEN_ROWS_MAX = 4_096;
 const ROWS_READ_MAX = 100_000;
 
+/** What was taken of one collector for one route. */
+export interface TakenFrom {
+  readonly collectorId: string;
+  /** Ordinals of that collector that are here, or were delivered from here; in order. */
+  readonly ranges: readonly Range[];
+  /** Ordinals of this collector that were used for its log records, those given on among them, or may have been at a crash. */
+  readonly records: bigint;
+}
+
 interface TakenRow {
   ranges: Range[];
+  /** Ever written here, twice where that was in doubt. */
+  records: bigint;
   /** Begun, and perhaps in the journal. */
   taking: Range | undefined;
   atMs: number;
@@ -108,7 +122,7 @@ export class HandOvers {
    * have been taken, and is known when it is offered again.
    */
   take(handed: HandedOver): Promise<void> {
-    const key = `${TAKEN_PREFIX}${handed.origin.collectorId}/${handed.route}`;
+    const key = takenKey(handed.origin.collectorId, handed.route);
     const before = this.#turns.get(key) ?? Promise.resolve();
     const turn = before.then(() => this.#take(key, handed));
     const settled = turn
@@ -120,10 +134,25 @@ export class HandOvers {
     return turn;
   }
 
-  /** Notes, synced, what is offered to whom; with it goes to the disk whatever was settled before. */
-  async noteGiving(route: string, range: Range, to: string): Promise<void> {
-    const row = { first: String(range.first), end: String(range.end), to };
-    await this.#options.meta.write([{ key: `${GIVING_PREFIX}${route}`, value: Buffer.from(JSON.stringify(row)) }]);
+  /** What was taken for a route, by the collector that accepted it. */
+  takenFor(route: string): TakenFrom[] {
+    return takenIn(this.#rows, route);
+  }
+
+  /**
+   * Notes, synced, what is offered to whom; with it goes to the disk whatever was settled before. `named` has the ordinals of
+   * the collector that accepted them: when it is taken back, it is new.
+   */
+  async noteGiving(route: string, range: Range, to: string, named: Range & { collectorId: string }): Promise<void> {
+    const giving = { first: String(range.first), end: String(range.end), to };
+    const writes = [{ key: `${GIVING_PREFIX}${route}`, value: Buffer.from(JSON.stringify(giving)) as Uint8Array }];
+    const key = takenKey(named.collectorId, route);
+    const row = this.#rows.get(key);
+    if (row?.ranges.some(({ first, end }) => first < named.end && named.first < end) === true) {
+      row.ranges = row.ranges.flatMap((each) => subtract(each, [named]));
+      writes.push({ key, value: encodeRow(row) });
+    }
+    await this.#options.meta.write(writes);
   }
 
   /** Nothing is offered any more, and what was is settled: synced. */
@@ -133,11 +162,13 @@ export class HandOvers {
 
   async #take(key: string, { origin, route, records, request }: HandedOver): Promise<void> {
     const { append, clock, log } = this.#options;
-    const row = this.#rows.get(key) ?? { ranges: [], taking: undefined, atMs: 0 };
+    const row = this.#rows.get(key) ?? { ranges: [], records: 0n, taking: undefined, atMs: 0 };
     this.#rows.set(key, row);
     const offered: Range = { first: origin.first, end: origin.first + BigInt(records) };
     for (const range of subtract(offered, row.ranges)) {
       const doubtful = row.taking;
+      // It may have been written: then its ordinals here are used.
+      if (doubtful !== undefined) row.records += doubtful.end - doubtful.first;
       if (doubtful !== undefined && doubtful.first < range.end && range.first < doubtful.end) {
         log.warn(
           { route, from: origin.collectorId, first: String(range.first), end: String(range.end) },
@@ -158,6 +189,7 @@ export class HandOvers {
         throw reason;
       }
       row.ranges = unite([...row.ranges, range]);
+      row.records += range.end - range.first;
       row.taking = undefined;
       await this.#write(key, row);
       this.#takenRecords += to - from;
@@ -168,6 +200,27 @@ export class HandOvers {
     const { meta, keepOut } = this.#options;
     await meta.write([keepOut, { key, value: encodeRow(row) }]);
   }
+}
+
+/** What was taken for a route, as the bookkeeping has it. */
+export async function readTaken(meta: Meta, route: string): Promise<TakenFrom[]> {
+  const rows = await meta.entries(TAKEN_PREFIX, ROWS_READ_MAX);
+  return takenIn(new Map(rows.map(({ key, value }) => [key, decodeRow(value)])), route);
+}
+
+/** Ids hold no slash, and names of routes neither. */
+function takenKey(collectorId: string, route: string): string {
+  return `${TAKEN_PREFIX}${collectorId}/${route}`;
+}
+
+function takenIn(rows: ReadonlyMap<string, TakenRow>, route: string): TakenFrom[] {
+  return [...rows]
+    .filter(([key]) => key.endsWith(`/${route}`))
+    .map(([key, { ranges, records, taking }]) => ({
+      collectorId: key.slice(TAKEN_PREFIX.length, -route.length - 1),
+      ranges,
+      records: records + (taking === undefined ? 0n : taking.end - taking.first),
+    }));
 }
 
 /** The parts of a range that lie in none of `others`, which are in order. */
@@ -195,17 +248,25 @@ export function unite(ranges: readonly Range[]): Range[] {
   return united;
 }
 
-function encodeRow({ ranges, taking, atMs }: TakenRow): Uint8Array {
+function encodeRow({ ranges, records, taking, atMs }: TakenRow): Uint8Array {
   const toText = ({ first, end }: Range): string[] => [String(first), String(end)];
-  const row = { ranges: ranges.map(toText), ...(taking === undefined ? {} : { taking: toText(taking) }), atMs };
-  return Buffer.from(JSON.stringify(row));
+  const begun = taking === undefined ? {} : { taking: toText(taking) };
+  return Buffer.from(JSON.stringify({ ranges: ranges.map(toText), records: String(records), ...begun, atMs }));
 }
 
 function decodeRow(value: Uint8Array): TakenRow {
-  const row = JSON.parse(Buffer.from(value).toString()) as { ranges: string[][]; taking?: string[]; atMs: number };
+  const row = JSON.parse(Buffer.from(value).toString()) as {
+    ranges: string[][];
+    records?: string;
+    taking?: string[];
+    atMs: number;
+  };
   const fromText = ([first = "0", end = "0"]: string[]): Range => ({ first: BigInt(first), end: BigInt(end) });
+  const ranges = row.ranges.map(fromText);
   return {
-    ranges: row.ranges.map(fromText),
+    ranges,
+    // Rows of earlier versions have the ranges alone.
+    records: BigInt(row.records ?? ranges.reduce((sum, { first, end }) => sum + end - first, 0n)),
     taking: row.taking === undefined ? undefined : fromText(row.taking),
     atMs: row.atMs,
   };

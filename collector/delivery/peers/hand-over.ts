@@ -173,7 +173,9 @@ class Giver {
         this.#doubtful = undefined;
       }
       this.#isNoted = true;
-      await journal.handOvers.noteGiving(waiting.route, range, receiver.collectorId);
+      const { collectorId, first, records } = waiting;
+      const named = { collectorId, first, end: first + BigInt(records) };
+      await journal.handOvers.noteGiving(waiting.route, range, receiver.collectorId, named);
       const late = new AbortController();
       const answered = new AbortController();
       void clock.sleep(Math.min(OFFER_MS_MAX, leftMs), answered.signal).then(() => late.abort());

@@ -125,6 +125,33 @@ test(
 );
 
 test(
+  "a rollout with Firehose down takes the same logs around and back: each is delivered once, under its first id",
+  async () => {
+    await withFolder(async (directory) => {
+      await using firehose = await startFirehose(directory);
+      const down = takeDown(firehose);
+      await using fleet = await Fleet.start(directory, firehose, 2, { shutdown: { drainMsMax: 3_000 } });
+      using sender = fleet.sender(0);
+      for (let each = 0; each < REQUESTS; each++) await sender.send();
+      const { collectorId } = (await fleet.at(0).status()).journal;
+      // Whoever goes has all of them, and the one that stays had them before.
+      for (const index of [0, 1, 0, 1]) {
+        expect(await fleet.at(index).end("SIGTERM")).toBe(0);
+        await fleet.restart(index);
+        for (const replica of fleet.running) await seen(replica, ({ peers }) => peers.heard.length === 1);
+      }
+      firehose.local.faults.clear(down);
+      for (const replica of fleet.running) await seen(replica, ({ routes }) => routes[0].ledger.waiting === 0);
+      const lines = await firehose.lines();
+      const keys = countBy(lines, ({ key }) => key);
+      expect([keys.size, Math.max(...keys.values())]).toEqual([RECORDS, 1]);
+      expect(lines.every(({ recordId = "" }) => recordId.startsWith(`${collectorId}/`))).toBe(true);
+    });
+  },
+  LIMIT_MS,
+);
+
+test(
   "with Firehose at work it delivers what waits before it goes, and hands nothing over",
   async () => {
     await withFolder(async (directory) => {
