@@ -293,6 +293,7 @@ function describeRoute({ config, ledger, pause, status, pace: paceOf }: Route, j
     cursor: ledger.cursor,
     pinnedBytes: journal.bytesFrom(ledger.cursor),
     ledger: accounts,
+    taken: journal.handOvers.takenFor(config.name),
     openLogRecords: countOpen(journal.head, ledger),
     quarantine: journal.quarantine.totals(config.name),
     delivery,

@@ -12,7 +12,8 @@ Usage: bun run verify --from PLACE --ledger LEDGER [options]
 
   --from PLACE        a folder, or s3://bucket/prefix; objects may be .gz, .zst or plain
   --ledger LEDGER     http://host:4319 of a running collector, what its /status said in a file, or the journal's folder
-                      of a stopped one; once for each collector that delivers there
+                      of a stopped one; once for each collector that delivers there, and for each that handed
+                      logs over to one
   --route NAME        which route filled these objects, where a collector has several
   --key NAME          the member of a line that holds the record id, recordId unless told
   --state FILE        keep what was read there, and go on from it after an interruption

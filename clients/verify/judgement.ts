@@ -1,14 +1,34 @@
 /**
- * Holds what arrived against the ledger of a route. Pure.
+ * Holds what arrived against the ledgers of a route. Pure.
  *
  *    start ............................ cursor ............ head
  *      all here is delivered, filtered or quarantined | may still wait
  *
  * The ledger says how many were filtered and quarantined, not which. So of the ordinals below the cursor that did not arrive, as
  * many may be explained, and whatever is more is lost: that is what fails a run.
+ *
+ * Log records that were handed over, or adopted, have two ordinals: the one that accepted them gave the name that is in the
+ * line, and the one that took them (perhaps another after that) used ordinals of its own, under which nothing arrives. Its
+ * ledger says how many these are, and which of the other's it has:
+ *
+ *   giver  start .... cursor = head          all must arrive, whoever delivers: what a taker has is the taker's to explain
+ *   taker  start ..(of its own ordinals as many as it took do not arrive).. cursor .. head
+ *
+ * What a taker has not finished, or filtered, is in its count and did not arrive under the giver's id: one sum over all ledgers
+ * holds these against each other, so that the sum of what is lost is right whichever collector it is told of.
  */
-import type { Range } from "./ordinal-set.ts";
-import type { Tally } from "./tally.ts";
+import { subtract, unite } from "../../collector/journal/hand-overs.ts";
+import type { OrdinalSet, Range } from "./ordinal-set.ts";
+import type { Expected, Tally } from "./tally.ts";
+
+/** What a collector has taken of another's. */
+export interface TakenFacts {
+  readonly collectorId: string;
+  /** Ordinals of that other collector that it has, or has delivered. */
+  readonly ranges: readonly Range[];
+  /** Its own ordinals that were used for them. */
+  readonly records: bigint;
+}
 
 /** A route of one collector at one moment. */
 export interface LedgerFacts {
@@ -24,18 +44,25 @@ export interface LedgerFacts {
   readonly quarantined: bigint;
   /** Settled once more after an operator set the cursor back: counted twice in the three above. */
   readonly replayed: bigint;
+  /** Given to others, who deliver them under the same ids. */
+  readonly handedOver: bigint;
+  readonly taken: readonly TakenFacts[];
 }
 
 export interface Judgement {
   readonly ledger: LedgerFacts;
   /** Different ordinals that arrived. */
   readonly arrived: bigint;
-  /** Below the cursor and not there. */
+  /** Below the cursor, or taken over by another one, and not there. */
   readonly missing: bigint;
   /** The first of them. */
   readonly missingRanges: readonly Range[];
-  /** How many of the missing the ledger has as filtered or quarantined. */
+  /** How many of the missing the ledger has as filtered or quarantined, or as another's under its own ordinals. */
   readonly explained: bigint;
+  /** How many of the missing another ledger may explain: it took them, and has not finished, filtered or quarantined as many. */
+  readonly elsewhere: bigint;
+  /** Handed over to collectors that no ledger names, so that nothing can be said of them. */
+  readonly unproved: bigint;
   /** Delivered, by the ledger, and not there. */
   readonly lost: bigint;
   /** Ordinals that came more than once. */
@@ -49,26 +76,118 @@ export interface Judgement {
   readonly incomplete: number;
 }
 
-export function judge(ledger: LedgerFacts, tally: Tally, rangesMax: number): Judgement {
-  const { once, again, beyond, incomplete } = tally.of(ledger.collectorId);
-  const below = survey(once.missing(ledger.start, ledger.cursor), rangesMax);
-  const above = survey(once.missing(ledger.cursor, ledger.head), 0);
-  const doubled = survey(again.ranges(), rangesMax);
-  const settledWithout = ledger.filtered + ledger.quarantined;
-  const explained = below.count < settledWithout ? below.count : settledWithout;
-  return {
-    ledger,
-    arrived: once.size,
-    missing: below.count,
-    missingRanges: below.ranges,
-    explained,
-    lost: below.count - explained,
-    doubled: doubled.count,
-    doubledRanges: doubled.ranges,
-    waiting: above.count,
-    beyond,
-    incomplete,
-  };
+/** Of a collector that no ledger names, what others took: its volume was adopted, or its ledger is not at hand. */
+export interface OriginJudgement {
+  readonly collectorId: string;
+  /** How many others have of it. */
+  readonly taken: bigint;
+  readonly arrived: bigint;
+  readonly missing: bigint;
+  readonly missingRanges: readonly Range[];
+  readonly elsewhere: bigint;
+  readonly lost: bigint;
+  readonly doubled: bigint;
+}
+
+export interface Judgements {
+  readonly judgements: readonly Judgement[];
+  readonly origins: readonly OriginJudgement[];
+}
+
+/** What the lines of one route may be named, by the ledgers of all collectors that deliver it. */
+export function expectedOf(ledgers: readonly LedgerFacts[]): Expected[] {
+  const named = new Set(ledgers.map(({ collectorId }) => collectorId));
+  const origins = [...takenByOrigin(ledgers)].filter(([collectorId]) => !named.has(collectorId));
+  return [
+    ...ledgers.map(({ collectorId, start, head }) => ({
+      collectorId,
+      ranges: [{ first: start, end: head }],
+      hasLedger: true,
+    })),
+    ...origins.map(([collectorId, ranges]) => ({ collectorId, ranges, hasLedger: false })),
+  ];
+}
+
+export function judge(ledgers: readonly LedgerFacts[], tally: Tally, rangesMax: number): Judgements {
+  const taken = takenByOrigin(ledgers);
+  const named = new Set(ledgers.map(({ collectorId }) => collectorId));
+  const surveys = ledgers.map((ledger) => {
+    const { once } = tally.of(ledger.collectorId);
+    const line = { first: ledger.start, end: ledger.head };
+    const inOthers = (taken.get(ledger.collectorId) ?? []).flatMap((range) => within(range, line));
+    const below = ledger.start < ledger.cursor ? [{ first: ledger.start, end: ledger.cursor }] : [];
+    const missing = survey(missingIn(once, unite([...below, ...inOthers])), rangesMax);
+    const missingInOthers = survey(missingIn(once, inOthers), 0).count;
+    const capacity = ledger.filtered + ledger.quarantined + recordsTaken(ledger);
+    const explained = least(missing.count - missingInOthers, capacity);
+    return { ledger, missing, missingInOthers, explained, spare: capacity - explained };
+  });
+  // What takers have in their counts beyond what is missing of their own ordinals.
+  let spare = surveys.reduce((sum, each) => sum + each.spare, 0n);
+  const takenOfNamed = ledgers.flatMap((each) => each.taken.filter(({ collectorId }) => named.has(collectorId)));
+  const handedOver = ledgers.reduce((sum, each) => sum + each.handedOver, 0n);
+  let handedAway = most(0n, handedOver - takenOfNamed.reduce((sum, { records }) => sum + records, 0n));
+  const judgements = surveys.map(({ ledger, missing, missingInOthers, explained }): Judgement => {
+    const { once, again, beyond, incomplete } = tally.of(ledger.collectorId);
+    const elsewhere = least(missingInOthers, spare);
+    spare -= elsewhere;
+    const unproved = least(missing.count - missingInOthers - explained, least(ledger.handedOver, handedAway));
+    handedAway -= unproved;
+    const doubled = survey(again.ranges(), rangesMax);
+    const open = subtract({ first: ledger.cursor, end: ledger.head }, taken.get(ledger.collectorId) ?? []);
+    return {
+      ledger,
+      arrived: once.size,
+      missing: missing.count,
+      missingRanges: missing.ranges,
+      explained,
+      elsewhere,
+      unproved,
+      lost: missing.count - explained - elsewhere - unproved,
+      doubled: doubled.count,
+      doubledRanges: doubled.ranges,
+      waiting: survey(missingIn(once, open), 0).count,
+      beyond,
+      incomplete,
+    };
+  });
+  const unnamed = [...taken].filter(([collectorId]) => !named.has(collectorId));
+  const origins = unnamed.map(([collectorId, ranges]): OriginJudgement => {
+    const { once, again } = tally.of(collectorId);
+    const missing = survey(missingIn(once, ranges), rangesMax);
+    const elsewhere = least(missing.count, spare);
+    spare -= elsewhere;
+    return {
+      collectorId,
+      taken: ranges.reduce((sum, { first, end }) => sum + end - first, 0n),
+      arrived: once.size,
+      missing: missing.count,
+      missingRanges: missing.ranges,
+      elsewhere,
+      lost: missing.count - elsewhere,
+      doubled: again.size,
+    };
+  });
+  return { judgements, origins };
+}
+
+/** Ordinals of its own under which nothing arrives. */
+export function recordsTaken({ taken }: LedgerFacts): bigint {
+  return taken.reduce((sum, { records }) => sum + records, 0n);
+}
+
+function takenByOrigin(ledgers: readonly LedgerFacts[]): Map<string, Range[]> {
+  const taken = new Map<string, Range[]>();
+  for (const { collectorId, ranges } of ledgers.flatMap((ledger) => ledger.taken)) {
+    const united = unite([...(taken.get(collectorId) ?? []), ...ranges]);
+    if (united.length > 0) taken.set(collectorId, united);
+  }
+  return taken;
+}
+
+/** What of `ranges` is not there, in order. */
+function* missingIn(once: OrdinalSet, ranges: readonly Range[]): Generator<Range> {
+  for (const { first, end } of ranges) yield* once.missing(first, end);
 }
 
 function survey(ranges: Iterable<Range>, rangesMax: number): { count: bigint; ranges: Range[] } {
@@ -79,4 +198,17 @@ function survey(ranges: Iterable<Range>, rangesMax: number): { count: bigint; ra
     if (kept.length < rangesMax) kept.push(range);
   }
   return { count, ranges: kept };
+}
+
+function within({ first, end }: Range, outer: Range): Range[] {
+  const cut = { first: most(first, outer.first), end: least(end, outer.end) };
+  return cut.first < cut.end ? [cut] : [];
+}
+
+function least(one: bigint, other: bigint): bigint {
+  return one < other ? one : other;
+}
+
+function most(one: bigint, other: bigint): bigint {
+  return one > other ? one : other;
 }

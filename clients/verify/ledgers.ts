@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../collector/clock.ts";
 import { CollectorError } from "../../collector/errors.ts";
+import { readTaken } from "../../collector/journal/hand-overs.ts";
 import { openMeta } from "../../collector/journal/identity.ts";
 import { levelDriver } from "../../collector/journal/level-store.ts";
 import { lockFolder } from "../../collector/journal/lock.ts";
@@ -61,7 +62,9 @@ interface StatusText {
     readonly cursor: bigint;
     readonly ledger: Readonly<Record<"accepted" | "delivered" | "filtered" | "quarantined", bigint>> & {
       readonly replayed?: bigint;
+      readonly handedOver?: bigint;
     };
+    readonly taken?: LedgerFacts["taken"];
   }[];
 }
 
@@ -72,11 +75,12 @@ export function parseStatus(text: string, from: string): LedgerFacts[] {
     const exactly = (_: string, value: unknown, { source }: { source?: string }): unknown =>
       typeof value === "number" && source !== undefined && /^\d+$/.test(source) ? BigInt(source) : value;
     const { journal, routes } = JSON.parse(text, exactly as (key: string, value: unknown) => unknown) as StatusText;
-    return routes.map(({ route, cursor, ledger }) => {
-      const { accepted, delivered, filtered, quarantined, replayed = 0n } = ledger;
+    return routes.map(({ route, cursor, ledger, taken = [] }) => {
+      const { accepted, delivered, filtered, quarantined, replayed = 0n, handedOver = 0n } = ledger;
       const { collectorId, head } = journal;
       const start = head - accepted + replayed;
-      const facts = { collectorId, route, start, cursor, head, delivered, filtered, quarantined, replayed };
+      const sums = { delivered, filtered, quarantined, replayed, handedOver };
+      const facts = { collectorId, route, start, cursor, head, ...sums, taken };
       if (Object.values(facts).some((value) => value === undefined)) throw new Error("a figure is missing");
       return facts;
     });
@@ -107,10 +111,16 @@ async function readJournal(directory: string): Promise<LedgerFacts[]> {
       alongside: () => ({ key: "head", row: "0" }),
       onWriteFailure: () => undefined,
     });
-    await meta.close();
-    return [...routes].map(([route, { start, cursor, totals, replayed }]) => {
-      return { collectorId, route, start, cursor, head: headAtLeast, ...totals, replayed };
-    });
+    try {
+      return await Promise.all(
+        [...routes].map(async ([route, { start, cursor, totals, replayed, handedOver }]) => {
+          const taken = await readTaken(meta, route);
+          return { collectorId, route, start, cursor, head: headAtLeast, ...totals, replayed, handedOver, taken };
+        }),
+      );
+    } finally {
+      await meta.close();
+    }
   } catch (reason) {
     if (!(reason instanceof CollectorError)) throw reason;
     if (reason.code !== "journal_locked") throw new Problem(reason.message);

@@ -1,12 +1,13 @@
 /** What a run found, in words or as JSON, and whether it proves that nothing is missing. Pure. */
-import type { Judgement } from "./judgement.ts";
+import { type Judgement, type OriginJudgement, recordsTaken } from "./judgement.ts";
 import type { Range } from "./ordinal-set.ts";
 import type { Findings } from "./verify.ts";
 
 /** 0: all that was delivered is there. 1: something is missing, unreadable, or was not looked at. 2: it proves nothing. */
-export function exitCodeOf({ judgements, unreadable, isPartial, lines, linesWithoutId }: Findings): 0 | 1 | 2 {
+export function exitCodeOf(findings: Findings): 0 | 1 | 2 {
+  const { unreadable, isPartial, lines, linesWithoutId } = findings;
   if (lines > 0 && linesWithoutId === lines) return 2;
-  return isPartial || unreadable.count > 0 || judgements.some(({ lost }) => lost > 0n) ? 1 : 0;
+  return isPartial || unreadable.count > 0 || lostIn(findings) > 0n || unprovedIn(findings) > 0n ? 1 : 0;
 }
 
 export function toText(findings: Findings): string {
@@ -22,6 +23,7 @@ export function toText(findings: Findings): string {
     return `${out.join("\n")}\n`;
   }
   for (const judgement of judgements) out.push("", ...describe(judgement));
+  for (const origin of findings.origins) out.push("", ...describeOrigin(origin));
   const others = Object.entries(foreign.collectors).map(([collectorId, each]) => `${collectorId} (${each})`);
   out.push("");
   if (foreign.lines > 0)
@@ -36,24 +38,50 @@ export function toText(findings: Findings): string {
 }
 
 function verdict(findings: Findings): string {
-  const lost = findings.judgements.reduce((sum, judgement) => sum + judgement.lost, 0n);
+  const lost = lostIn(findings);
   if (lost > 0n) return `MISSING: ${count(lost, "log record")} that the ledger has as delivered did not arrive.`;
   if (findings.isPartial) return "STOPPED before everything was read: run it again, with the same --state to go on.";
   if (findings.unreadable.count > 0) return "Nothing else is missing, but some objects are unreadable.";
+  const unproved = unprovedIn(findings);
+  if (unproved > 0n)
+    return `UNPROVED: ${count(unproved, "log record")} did not arrive and may wait with a collector that took them: name its ledger as well.`;
   return "COMPLETE: all that the ledger has as delivered has arrived.";
+}
+
+function lostIn({ judgements, origins }: Findings): bigint {
+  return [...judgements, ...origins].reduce((sum, { lost }) => sum + lost, 0n);
+}
+
+function unprovedIn({ judgements }: Findings): bigint {
+  return judgements.reduce((sum, { unproved }) => sum + unproved, 0n);
 }
 
 function describe(judgement: Judgement): string[] {
   const { ledger, arrived, missing, explained, lost, doubled, waiting, beyond, incomplete } = judgement;
+  const taken = recordsTaken(ledger);
+  const how = taken > 0n ? "filtered, quarantined or taken from others" : "filtered or quarantined";
   const out = [
     `collector ${ledger.collectorId}, route ${ledger.route}: ordinals ${ledger.start} to ${ledger.head}, finished below ${ledger.cursor}`,
     `  arrived   ${arrived}`,
-    `  missing   ${missing} below the cursor; ${explained} of them filtered or quarantined by the ledger, ${lost} lost`,
+    `  missing   ${missing} below the cursor; ${explained} of them ${how} by the ledger, ${lost} lost`,
     ...describeRanges(judgement.missingRanges, missing),
     `  doubled   ${doubled}`,
     ...describeRanges(judgement.doubledRanges, doubled),
     `  waiting   ${waiting} above the cursor`,
   ];
+  if (ledger.handedOver > 0n)
+    out.push(
+      `  handed    ${ledger.handedOver} over to others, who deliver them under this collector's id, or the one that they had`,
+    );
+  if (taken > 0n) out.push(`  taken     ${taken} of others, which arrive under the ids of those`);
+  if (judgement.elsewhere > 0n)
+    out.push(
+      `  elsewhere ${judgement.elsewhere} of the missing wait with others that took them, or were filtered or quarantined there`,
+    );
+  if (judgement.unproved > 0n)
+    out.push(
+      `  unproved  ${judgement.unproved} of the missing were handed over to collectors whose ledgers are not named`,
+    );
   if (ledger.replayed > 0n)
     out.push(
       `  replayed  ${ledger.replayed}: filtered or quarantined ones among them are counted twice, so as many may be lost unseen`,
@@ -64,6 +92,25 @@ function describe(judgement: Judgement): string[] {
       `  beyond    ${count(beyond, "line")} with an ordinal that this ledger has not given out: is it older than the objects?`,
     );
   return out;
+}
+
+function describeOrigin({
+  collectorId,
+  taken,
+  arrived,
+  missing,
+  missingRanges,
+  elsewhere,
+  lost,
+  doubled,
+}: OriginJudgement): string[] {
+  return [
+    `collector ${collectorId}, without a ledger here: others took ${taken} of its log records`,
+    `  arrived   ${arrived}`,
+    `  missing   ${missing}; ${elsewhere} of them wait, or were filtered or quarantined, ${lost} lost`,
+    ...describeRanges(missingRanges, missing),
+    `  doubled   ${doubled}`,
+  ];
 }
 
 function describeRanges(ranges: readonly Range[], all: bigint): string[] {

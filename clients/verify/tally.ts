@@ -1,5 +1,5 @@
 /** What arrived, counted line by line: per collector which ordinals, and which more than once. Pure but for its own memory. */
-import { OrdinalSet } from "./ordinal-set.ts";
+import { OrdinalSet, type Range } from "./ordinal-set.ts";
 import type { LineIdentity } from "./record-id.ts";
 
 interface Arrived {
@@ -13,11 +13,12 @@ interface Arrived {
   readonly parts: Map<string, { readonly of: number; readonly came: Set<number> }>;
 }
 
-/** What a collector has given out: ordinals in [start, head) are its own. */
+/** Which ordinals of a collector may arrive. */
 export interface Expected {
   readonly collectorId: string;
-  readonly start: bigint;
-  readonly head: bigint;
+  readonly ranges: readonly Range[];
+  /** What lies outside of the ranges is then beyond its ledger; otherwise it is foreign, as all of others without a ledger. */
+  readonly hasLedger: boolean;
 }
 
 /** Collectors that no ledger names are told by name up to so many. */
@@ -46,7 +47,8 @@ export class Tally {
     const { collectorId, ordinal } = identity;
     const expected = this.#expected.get(collectorId);
     const arrived = this.#arrived.get(collectorId);
-    if (expected === undefined || arrived === undefined) {
+    const isExpected = expected?.ranges.some(({ first, end }) => ordinal >= first && ordinal < end) === true;
+    if (expected === undefined || arrived === undefined || (!isExpected && !expected.hasLedger)) {
       this.#foreignLines += 1;
       const known = this.#foreign.get(collectorId);
       if (known !== undefined || this.#foreign.size < FOREIGN_NAMES_MAX)
@@ -54,7 +56,7 @@ export class Tally {
       return;
     }
     arrived.lines += 1n;
-    if (ordinal < expected.start || ordinal >= expected.head) {
+    if (!isExpected) {
       arrived.beyond += 1n;
       return;
     }
@@ -75,7 +77,7 @@ export class Tally {
     return { lines: this.#foreignLines, collectors: Object.fromEntries(this.#foreign) };
   }
 
-  /** Of a collector that a ledger names. */
+  /** Of a collector that is expected. */
   of(collectorId: string): Pick<Arrived, "once" | "again" | "beyond"> & { readonly incomplete: number } {
     const { once, again, beyond, parts } = this.#arrived.get(collectorId) ?? emptyArrived();
     return { once, again, beyond, incomplete: parts.size };

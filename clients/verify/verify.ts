@@ -5,8 +5,7 @@
 import { rename, writeFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import type { Judgement, LedgerFacts } from "./judgement.ts";
-import { judge } from "./judgement.ts";
+import { expectedOf, type Judgements, judge, type LedgerFacts } from "./judgement.ts";
 import { CutShort, linesOf } from "./lines.ts";
 import type { ObjectSource, StoredObject } from "./objects.ts";
 import { Problem, wordFor } from "./problem.ts";
@@ -17,7 +16,7 @@ import { Tally } from "./tally.ts";
 const OPEN_AHEAD = 4;
 
 const OBJECTS_PER_SAVE = 200;
-const STATE_FORMAT = 1;
+const STATE_FORMAT = 2;
 
 /** Objects that could not be read are told by name up to so many. */
 const UNREADABLE_NAMES_MAX = 100;
@@ -35,7 +34,7 @@ export interface VerifyOptions {
   readonly onProgress: (progress: { readonly objects: number; readonly bytes: number; readonly lines: number }) => void;
 }
 
-export interface Findings {
+export interface Findings extends Judgements {
   readonly objects: number;
   readonly bytes: number;
   readonly lines: number;
@@ -46,7 +45,6 @@ export interface Findings {
     readonly count: number;
     readonly objects: readonly { readonly name: string; readonly reason: string }[];
   };
-  readonly judgements: readonly Judgement[];
   /** Whether the run was ended before it had read all. */
   readonly isPartial: boolean;
 }
@@ -60,7 +58,7 @@ interface Progress {
 
 export async function verify(options: VerifyOptions): Promise<Findings> {
   const { source, ledgers, rangesMax, stateFile, signal, onProgress } = options;
-  const tally = new Tally(ledgers);
+  const tally = new Tally(expectedOf(ledgers));
   const done = new Set<string>();
   const progress: Progress = { objects: 0, bytes: 0, unreadable: [], unreadableCount: 0 };
   const state = stateFile === undefined ? undefined : { path: stateFile, title: source.title, ledgers };
@@ -93,7 +91,7 @@ export async function verify(options: VerifyOptions): Promise<Findings> {
     linesWithoutId: tally.linesWithoutId,
     foreign: tally.foreign,
     unreadable: { count: progress.unreadableCount, objects: progress.unreadable },
-    judgements: ledgers.map((ledger) => judge(ledger, tally, rangesMax)),
+    ...judge(ledgers, tally, rangesMax),
     isPartial,
   };
 }
@@ -131,6 +129,10 @@ function subjectOf({ title, ledgers }: State): string {
   return JSON.stringify([
     title,
     ledgers.map(({ collectorId, route, start, head }) => [collectorId, route, start, head].map(String)),
+    // Decides with the ledgers which lines are counted under which name.
+    expectedOf(ledgers)
+      .filter(({ hasLedger }) => !hasLedger)
+      .map(({ collectorId, ranges }) => [collectorId, ranges.map(({ first, end }) => [String(first), String(end)])]),
   ]);
 }
 

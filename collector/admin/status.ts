@@ -9,6 +9,7 @@ import type { PeersStatus } from "../delivery/peers/peers.ts";
 import type { RoutePause } from "../delivery/route.ts";
 import type { AccessStatus } from "../identity/access.ts";
 import type { IngestSnapshot } from "../ingest/options.ts";
+import type { TakenFrom } from "../journal/hand-overs.ts";
 import type { JournalStatus } from "../journal/options.ts";
 import type { RouteLedger } from "../journal/port.ts";
 import type { QuarantineTotals } from "../journal/quarantine.ts";
@@ -38,6 +39,8 @@ export interface RouteStatus {
   /** Bytes of the journal that are kept because this route has not finished with them. */
   readonly pinnedBytes: number;
   readonly ledger: Ledger;
+  /** What of other collectors' was taken: which ordinals of theirs, and how many of this one's were used for them. */
+  readonly taken: readonly TakenFrom[];
   /** Log records in ranges that are not finished: counted by the ranges, where `ledger.waiting` is what is left of a sum. */
   readonly openLogRecords: bigint;
   /** What its quarantine holds now. */

@@ -24,6 +24,7 @@ export function routeSample(changes: Partial<RouteStatus> = {}): RouteStatus {
       replayed: 0n,
       handedOver: 0n,
     },
+    taken: [],
     openLogRecords: 400n,
     quarantine: { entries: 2, bytes: 700 },
     delivery: {
