@@ -8,22 +8,24 @@ export class ClientLoad implements AsyncDisposable {
   /** Reasons of sends that were not acknowledged: there must be none. */
   readonly failures: unknown[] = [];
   readonly #name: string;
+  readonly #restMs: number;
   readonly #loops: Promise<void>[] = [];
   #isStopping = false;
   #count = 0;
 
-  private constructor(client: Client, name: string) {
+  private constructor(client: Client, name: string, restMs: number) {
     this.client = client;
+    this.#restMs = restMs;
     this.#name = name;
   }
 
-  /** `inFlight` loops, each with one send under way. */
+  /** `inFlight` loops, each with one send under way, and a rest of `restMs` between two. */
   static async start(
-    options: ClientOptions & { readonly inFlight: number; readonly key?: string },
+    options: ClientOptions & { readonly inFlight: number; readonly key?: string; readonly restMs?: number },
   ): Promise<ClientLoad> {
-    const { inFlight, key = "load", ...clientOptions } = options;
+    const { inFlight, key = "load", restMs = 0, ...clientOptions } = options;
     const client = await connect({ retry: { initialDelayMs: 20, delayMsMax: 200 }, ...clientOptions });
-    const load = new ClientLoad(client, key);
+    const load = new ClientLoad(client, key, restMs);
     for (let index = 0; index < inFlight; index++) load.#loops.push(load.#loop());
     return load;
   }
@@ -52,6 +54,7 @@ export class ClientLoad implements AsyncDisposable {
       try {
         await this.client.send({ body: `${key} something happened in the application` });
         this.acknowledged.add(key);
+        if (this.#restMs > 0) await Bun.sleep(this.#restMs);
       } catch (error) {
         this.failures.push(error);
         return;
