@@ -116,6 +116,22 @@ test("rotation by rename, several times between two looks, and while the agent i
   });
 }, 30_000);
 
+test("a file that was made and rotated between two looks is read; one that was rotated before the first look is not", async () => {
+  await withLogs(async (directory, logs) => {
+    const path = join(logs, "a.log");
+    writeFileSync(`${path}.1`, "from before\n");
+    await using rig = await startRig(directory);
+    await Bun.sleep(50);
+    renameSync(`${path}.1`, `${path}.2`);
+    writeFileSync(path, numbered(0, 3));
+    renameSync(path, `${path}.1`);
+    writeFileSync(path, numbered(3, 5));
+    await rig.until(5);
+    await Bun.sleep(200);
+    expect(sorted(rig.sender.bodies)).toEqual(expected(5));
+  });
+}, 20_000);
+
 test("rotation by copy and truncate, also of what was not read yet, and while the agent is away", async () => {
   await withLogs(async (directory, logs) => {
     const path = join(logs, "a.log");

@@ -66,7 +66,8 @@ export class Follow {
     this.#options = options;
     this.#budget = { bytes: 0, bytesMax: config.files.heldBytesMax };
     this.#sources = config.sources.map((each) => new Source(each, this.#budget, () => clock.nowMs()));
-    this.#tracker = new Tracker({ sources: this.#sources, positions, log, keepMs: config.positions.keepMs });
+    const { keepMs } = config.positions;
+    this.#tracker = new Tracker({ sources: this.#sources, positions, log, keepMs, startedAtMs: clock.nowMs() });
     this.#lastPassMs = clock.monotonicMs();
     this.#reader = new Reader({
       clock,

@@ -8,7 +8,8 @@
  *   delete            what is open is read to its end
  *   gzip              with `compressed`, the rotated file that begins as a known one goes on where that was
  *
- * A file that was rotated before its path was ever followed is not read: it is noted as finished.
+ * A file that was rotated before its path was ever followed is not read: it is noted as finished. But one that was written
+ * since the agent began was made and rotated between two looks, and is read.
  */
 import type { Assembler } from "./assembler.ts";
 import { FollowedFile } from "./files/followed.ts";
@@ -50,6 +51,7 @@ export class Tracker {
   readonly #positions: Positions;
   readonly #log: Log;
   readonly #keepMs: number;
+  readonly #startedAtMs: number;
   readonly #followed = new Map<string, Followed>();
   readonly #byPath = new Map<string, Set<Followed>>();
   /** Paths (links resolved) that were followed before, in this life or another. */
@@ -63,11 +65,14 @@ export class Tracker {
     readonly positions: Positions;
     readonly log: Log;
     readonly keepMs: number;
+    /** Wall time of the agent's start, in milliseconds since 1970. */
+    readonly startedAtMs: number;
   }) {
     this.#sources = options.sources;
     this.#positions = options.positions;
     this.#log = options.log;
     this.#keepMs = options.keepMs;
+    this.#startedAtMs = options.startedAtMs;
     for (const { path } of options.positions.all()) this.#knownPaths.add(path);
   }
 
@@ -161,7 +166,7 @@ export class Tracker {
         if (facts.size > row.offset) this.#put(source, path, path, row, facts, { isCompressed: false, isGone: true });
         continue;
       }
-      if (!this.#knownPaths.has(of)) {
+      if (!this.#knownPaths.has(of) && facts.modifiedMs < this.#startedAtMs) {
         this.#positions.put({
           id: facts.id,
           path: of,
