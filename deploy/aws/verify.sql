@@ -5,7 +5,11 @@
 --   collector      journal.collectorId
 --   first_ordinal  journal.head - routes[].ledger.accepted + routes[].ledger.replayed
 --   cursor_at      routes[].cursor: all below is finished
---   not_sent       routes[].ledger.filtered + .quarantined: so many of the missing are explained
+--   not_sent       routes[].ledger.filtered + .quarantined, and the records of each of routes[].taken: so many of the missing
+--                  are explained
+--
+-- Where replicas handed logs over, ask when nothing waits with any of them, and put all of them in: lines have the id of the
+-- collector that accepted them, whoever delivered them. `standpipe verify` holds them against each other while they wait, too.
 --
 -- Ask for the ledger first, wait for the stream's buffering interval, then run this. The answer has a row for each range:
 --   lost     how many are missing beyond those explained; no such row means that nothing is lost

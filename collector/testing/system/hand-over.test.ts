@@ -10,6 +10,7 @@ import { CollectorProcess, freePorts, type Ports, type Settings } from "./collec
 import { countBy, type ObservedFirehose, startFirehose } from "./observed-firehose.ts";
 import { Sender } from "./sender.ts";
 
+const VERIFY = join(import.meta.dir, "../../../clients/verify/main.ts");
 const LIMIT_MS = 180_000;
 const REQUESTS = 30;
 const RECORDS = 20 * REQUESTS;
@@ -228,3 +229,46 @@ for (const victim of ["giver", "taker"] as const) {
     LIMIT_MS,
   );
 }
+
+test(
+  "given around and back while givers and takers are killed in the middle: nothing is lost, a double has the same id",
+  async () => {
+    await withFolder(async (directory) => {
+      await using firehose = await startFirehose(directory);
+      const down = takeDown(firehose);
+      await using fleet = await Fleet.start(directory, firehose, 2, { shutdown: { drainMsMax: 2_000 } });
+      using sender = fleet.sender(0);
+      for (let each = 0; each < 5 * REQUESTS; each++) await sender.send();
+      for (const [round, killed] of ["giver", "taker", "taker", "giver", "nobody", "nobody"].entries()) {
+        const [giver, taker] = round % 2 === 0 ? [0, 1] : [1, 0];
+        fleet.at(giver).kill("SIGTERM");
+        if (killed !== "nobody") {
+          // In the middle: when it has begun to take.
+          const before = (await fleet.at(taker).status()).journal.head;
+          const begun = fleet.at(taker).until(({ journal }) => journal.head > before);
+          await Promise.race([begun, fleet.at(giver).exited]);
+          await fleet.at(killed === "giver" ? giver : taker).end("SIGKILL");
+        }
+        await fleet.at(giver).exited;
+        await Promise.all([fleet.restart(giver), ...(killed === "taker" ? [fleet.restart(taker)] : [])]);
+        for (const replica of fleet.running) await seen(replica, ({ peers }) => peers.heard.length === 1);
+      }
+      firehose.local.faults.clear(down);
+      for (const replica of fleet.running) await seen(replica, ({ routes }) => routes[0].ledger.waiting === 0);
+      const lines = await firehose.lines();
+      const ids = new Map<string, Set<string>>();
+      for (const { key, recordId = "" } of lines) ids.set(key, (ids.get(key) ?? new Set()).add(recordId));
+      expect(new Set(ids.keys())).toEqual(sender.acknowledged);
+      expect([...ids.values()].every((each) => each.size === 1)).toBe(true);
+      // And the ledgers say so, with all that was begun and not finished.
+      const ledgers = fleet.running.flatMap(({ ports }) => ["--ledger", `http://127.0.0.1:${ports.admin}`]);
+      const cmd = [process.execPath, VERIFY, "--from", join(directory, "objects"), ...ledgers];
+      // This process must go on meanwhile: it is Firehose.
+      const proof = Bun.spawn({ cmd, stdout: "pipe", stderr: "inherit" });
+      const text = await new Response(proof.stdout).text();
+      expect(text).toContain("COMPLETE");
+      expect([await proof.exited, text.match(/elsewhere|unproved/)]).toEqual([0, null]);
+    });
+  },
+  LIMIT_MS,
+);
