@@ -35,7 +35,11 @@ class Incoming implements Arrival {
 function setUp() {
   const clock = new VirtualClock(0);
   const collected: number[] = [];
-  const gate = new ReceptionGate(LIMITS, clock, new Litter(300, () => collected.push(gate.bytes)));
+  const gate = new ReceptionGate(
+    LIMITS,
+    clock,
+    new Litter(300, { young: () => collected.push(gate.bytes), whole: () => {} }),
+  );
   const enter = (bytes: number, waitEndsAtMs?: number): Incoming => {
     const incoming = new Incoming(bytes, waitEndsAtMs);
     gate.enter(incoming);
