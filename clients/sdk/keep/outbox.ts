@@ -69,7 +69,7 @@ interface Waiter {
 }
 
 /** What stands around one parcel in memory: itself, its buffer, its promise, and the garbage of it that is not collected yet. */
-const PARCEL_OVERHEAD_BYTES = 1_400;
+const PARCEL_OVERHEAD_BYTES = 1_500;
 
 class OutboxBatch implements Batch {
   readonly parcels: readonly Parcel[];
