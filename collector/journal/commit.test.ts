@@ -111,6 +111,24 @@ test("a group that can't be prepared fails alone, with the write before it still
   expect(queue.pendingBytes).toBe(0);
 });
 
+test("what is to be done between two writes is done under load, too, and with no write under way", async () => {
+  const { queue, writes } = heldQueue(10);
+  const appended = [1, 2, 3].map(() => queue.append(new Uint8Array(10), 1));
+  await turn();
+  let writesBefore = 0;
+  const acted = queue.between(() => {
+    writesBefore = writes.length;
+  });
+  await turn();
+  expect([writes.length, writesBefore]).toEqual([1, 0]);
+  for (let index = 0; index < 3; index++) {
+    writes[index]?.end();
+    await turn();
+  }
+  await Promise.all([acted, ...appended]);
+  expect(writesBefore).toBeLessThan(3);
+});
+
 test("drain waits for all that was appended before", async () => {
   const { queue, writes } = heldQueue(1);
   const appended = [queue.append(Buffer.from("a"), 1), queue.append(Buffer.from("b"), 1)];

@@ -89,6 +89,11 @@ export class CommitQueue<Prepared> {
     await Promise.resolve();
     let writing = Promise.resolve();
     while (this.#waiting.length > 0) {
+      // Under load there is no end to wait for.
+      if (this.#between.length > 0) {
+        await writing;
+        this.#actBetween();
+      }
       const waiting = this.#takeGroup();
       const group = this.#together(waiting);
       try {
