@@ -46,7 +46,7 @@ import type { Log } from "./log.ts";
 import { RecycledMemory } from "./recycled-memory.ts";
 
 /** What is kept between uses, of memory for messages that come and bodies that go. */
-const RECYCLED_BYTES_MAX = 16 * 1024 * 1024;
+const RECYCLED_BYTES_MAX = 8 * 1024 * 1024;
 
 export interface CollectorEnvironment {
   readonly clock: Clock;

@@ -28,7 +28,7 @@ export const ingest = z.strictObject({
     "Bytes of one log record; a larger one is refused in partial_success, its neighbours are taken.",
   ),
   nestingMax: integer(1, 256, 64).describe("How deep a body or an attribute may be nested."),
-  inFlightBytesMax: bytes(64 * KIB, GIB, 24 * MIB).describe("Bytes of requests being written at once."),
+  inFlightBytesMax: bytes(64 * KIB, GIB, 16 * MIB).describe("Bytes of requests being written at once."),
   heldCallsMax: integer(0, 100_000, 1_024).describe("Calls that wait for room instead of being refused."),
   heldBytesMax: bytes(64 * KIB, GIB, 24 * MIB).describe("Bytes of the calls that wait."),
   holdMsMax: integer(0, 600_000, 30_000).describe("How long a call without a deadline waits for room."),

@@ -14,7 +14,7 @@ const LENT_BYTES_MIN = 4_096;
 
 export class RecycledMemory {
   readonly #keptBytesMax: number;
-  /** By size, a power of two: what was used last is used first, since it is nearest to the processor. */
+  /** By size (`sizeFor`): what was used last is used first, since it is nearest to the processor. */
   readonly #free = new Map<number, ArrayBuffer[]>();
   /** What is lent. Weak: not every borrower gets to give back. */
   readonly #lent = new WeakSet<ArrayBufferLike>();
@@ -34,7 +34,7 @@ export class RecycledMemory {
   /** `bytes` bytes, with whatever was in them before. */
   lend(bytes: number): Buffer {
     if (bytes < LENT_BYTES_MIN) return Buffer.allocUnsafe(bytes);
-    const size = 2 ** Math.ceil(Math.log2(bytes));
+    const size = sizeFor(bytes);
     const kept = this.#free.get(size)?.pop();
     if (kept !== undefined) this.#keptBytes -= size;
     const memory = kept ?? new ArrayBuffer(size);
@@ -61,4 +61,10 @@ export class RecycledMemory {
     else free.push(kept);
     this.#keptBytes += size;
   }
+}
+
+/** The sizes there are: four between a power of two and the next, so that at most a fifth of one is not used. */
+function sizeFor(bytes: number): number {
+  const step = 2 ** (Math.floor(Math.log2(bytes)) - 2);
+  return Math.ceil(bytes / step) * step;
 }

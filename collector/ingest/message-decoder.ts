@@ -57,6 +57,7 @@ export class MessageDecoder {
   /** The call has ended: what is here of a message will never be whole. */
   abandon(): void {
     if (this.#framed !== undefined) this.#options.memory.giveBack(this.#framed);
+    if (this.#first !== undefined) release(this.#first);
     this.#framed = undefined;
     this.#first = undefined;
   }

@@ -47,6 +47,7 @@ export interface Ports {
 export interface StatusView {
   readonly ingest: {
     readonly acknowledgedRecords: number;
+    readonly acknowledgedBytes: number;
     readonly heldCalls: number;
     readonly heldTotal: number;
     readonly receivingBytes: number;
