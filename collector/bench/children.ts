@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Subprocess } from "bun";
 import type { CollectorStatus } from "../admin/status.ts";
 import { systemClock } from "../clock.ts";
+import { RUNTIME } from "../testing/runtime.ts";
 import type { LoadResult } from "./load.ts";
 import type { Order, Reply } from "./orders.ts";
 import { type ProcessFacts, readProcessFacts } from "./process-facts.ts";
@@ -58,7 +59,7 @@ export class Children {
 
   async startNullServer(): Promise<Endpoint> {
     const target = `127.0.0.1:${freePort()}`;
-    const child = this.#spawn(["--smol", "collector/bench/null-server.ts", target], {});
+    const child = this.#spawn([...RUNTIME.arguments, "collector/bench/null-server.ts", target], RUNTIME.environment);
     await this.#until(child, "the null server", () => canConnect(target));
     return { name: "null server", target, facts: () => readProcessFacts(child.pid) };
   }
@@ -83,7 +84,8 @@ export class Children {
   }): Promise<CollectorProcess> {
     const target = `127.0.0.1:${freePort()}`;
     const admin = `127.0.0.1:${freePort()}`;
-    const child = this.#spawn(["--smol", "collector/main.ts"], {
+    const child = this.#spawn([...RUNTIME.arguments, "collector/main.ts"], {
+      ...RUNTIME.environment,
       ...AWS_ENVIRONMENT,
       STANDPIPE_INGEST_ADDRESS: target,
       STANDPIPE_INGEST_HTTP_ADDRESS: "off",

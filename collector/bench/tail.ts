@@ -7,6 +7,7 @@ import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from
 import { join, resolve } from "node:path";
 import type { Subprocess } from "bun";
 import { systemClock } from "../clock.ts";
+import { RUNTIME } from "../testing/runtime.ts";
 import type { Endpoint } from "./children.ts";
 import type { Figure, Part } from "./figures.ts";
 import { type ProcessFacts, readProcessFacts } from "./process-facts.ts";
@@ -124,8 +125,8 @@ async function readAll(
   const pinned = Bun.which("taskset") === null ? [] : ["taskset", "--cpu-list", "0"];
   const sinceMs = systemClock.monotonicMs();
   const child = Bun.spawn({
-    cmd: [...pinned, process.execPath, "--smol", MAIN, "--config", path],
-    env: {},
+    cmd: [...pinned, process.execPath, ...RUNTIME.arguments, MAIN, "--config", path],
+    env: RUNTIME.environment,
     stdin: "ignore",
     stdout: "ignore",
     stderr: "inherit",

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { type ConfigInput, configKeys } from "../../config.ts";
+import { RUNTIME } from "../runtime.ts";
 
 const MAIN = join(import.meta.dir, "../../main.ts");
 
@@ -148,9 +149,9 @@ export class CollectorProcess implements AsyncDisposable {
   private constructor(options: CollectorOptions) {
     this.ports = options.ports;
     this.#child = Bun.spawn({
-      cmd: [...(options.wrapper ?? []), process.execPath, "--smol", MAIN, ...(options.arguments ?? [])],
+      cmd: [...(options.wrapper ?? []), process.execPath, ...RUNTIME.arguments, MAIN, ...(options.arguments ?? [])],
       cwd: options.directory,
-      env: environmentOf(options),
+      env: { ...RUNTIME.environment, ...environmentOf(options) },
       stdin: "ignore",
       stdout: "ignore",
       stderr: "pipe",

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import type { TailConfigInput } from "../../../clients/tail/config.ts";
+import { RUNTIME } from "../runtime.ts";
 
 const MAIN = join(import.meta.dir, "../../../clients/tail/main.ts");
 const LOG_CHARACTERS_MAX = 200_000;
@@ -38,9 +39,9 @@ export class TailProcess implements AsyncDisposable {
     this.#adminPort = adminPort;
     const path = TailProcess.configure(options);
     this.#child = Bun.spawn({
-      cmd: [process.execPath, "--smol", MAIN, "--config", path],
+      cmd: [process.execPath, ...RUNTIME.arguments, MAIN, "--config", path],
       cwd: directory,
-      env: { PATH: process.env.PATH ?? "", HOME: directory },
+      env: { ...RUNTIME.environment, PATH: process.env.PATH ?? "", HOME: directory },
       stdin: "ignore",
       stdout: "ignore",
       stderr: "pipe",

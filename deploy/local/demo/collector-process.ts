@@ -2,6 +2,7 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
+import { RUNTIME } from "../../../collector/testing/runtime.ts";
 
 const ENTRY = join(import.meta.dir, "../../../collector/main.ts");
 const START_MS_MAX = 20_000;
@@ -43,8 +44,8 @@ export class CollectorProcess {
   async start(): Promise<void> {
     const inherited = Object.entries(process.env).filter(([name]) => !/^(STANDPIPE_|AWS_)/.test(name));
     const started = Bun.spawn({
-      cmd: [process.execPath, "--smol", ENTRY],
-      env: { ...Object.fromEntries(inherited), ...this.#environment },
+      cmd: [process.execPath, ...RUNTIME.arguments, ENTRY],
+      env: { ...Object.fromEntries(inherited), ...RUNTIME.environment, ...this.#environment },
       stdout: "ignore",
       stderr: "pipe",
     });
