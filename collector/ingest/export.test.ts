@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { connect } from "node:http2";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { deflateSync, gzipSync } from "node:zlib";
 import { Metadata, status } from "@grpc/grpc-js";
 import { AssertionError, CollectorError, ERROR_CODES, type ErrorCode } from "../errors.ts";
 import { scan } from "../otlp/scan.ts";
@@ -183,6 +183,20 @@ test("a gzipped request is unpacked and written as it was", async () => {
   const request = logsRequest(50);
   expect(await callRaw(run.port, gzipSync(request), GZIP)).toMatchObject({ code: status.OK });
   expect(run.appender.appended).toEqual([{ request, records: 50 }]);
+});
+
+test("so is one that is packed by deflate, or by zstd, which gRPC libraries of other languages have", async () => {
+  await using run = await startIngest();
+  const request = logsRequest(50);
+  const packed = { deflate: deflateSync(request), zstd: Bun.zstdCompressSync(request) };
+  for (const [encoding, message] of Object.entries(packed))
+    expect(await callRaw(run.port, message, { "grpc-encoding": encoding })).toMatchObject({ code: status.OK });
+  expect(run.appender.appended).toEqual([
+    { request, records: 50 },
+    { request, records: 50 },
+  ]);
+  const unknown = await callRaw(run.port, request, { "grpc-encoding": "snappy" });
+  expect(unknown).toMatchObject({ code: status.UNIMPLEMENTED, details: expect.stringContaining("snappy") });
 });
 
 test("a gzip bomb is stopped at the limit: RESOURCE_EXHAUSTED", async () => {

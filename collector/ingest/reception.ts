@@ -6,23 +6,30 @@
  * their call has ended:
  * - up to one HTTP/2 window (64 KB) a message is in memory whether it is read or not, so it passes;
  * - a larger one says its size in its first five bytes; its stream is paused until that many bytes are free;
- * - a compressed one may unpack to `requestBytesMax` whatever it says, so it is not read before that much is free.
- *   What it turns out not to need is given back.
+ * - a compressed one may unpack to `requestBytesMax` whatever it says, so it is not unpacked, and beyond a window not read,
+ *   before that much is free. What it turns out not to need is given back. It waits packed, and whole where it fits a
+ *   window: a sender that stalls in the middle of a small one keeps nobody out.
  *
  * Who waits is held, as in admission.ts, only unread: in order of arrival, kept by flow control to its window, refused
  * (UNAVAILABLE with RetryInfo) shortly before its client's deadline. A sender that announces much and sends nothing
  * must not keep the others out: when somebody waits, a call that takes longer than `receiveMsMax` to arrive is refused.
  *
- * Messages lie in memory that is used again (recycled-memory.ts). Those that are unpacked can't: they count as litter.
+ * Messages lie in memory that is used again (recycled-memory.ts). What they unpack to can't: it counts as litter.
  */
-import { ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from "@grpc/grpc-js";
+import {
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+  status,
+} from "@grpc/grpc-js";
 import type { Clock, Random } from "../clock.ts";
 import { assert, CollectorError } from "../errors.ts";
 import type { Litter } from "../litter.ts";
 import type { RecycledMemory } from "../recycled-memory.ts";
 import { mendStatus, type PartialStatusObject, toStatus } from "./boundary.ts";
 import type { IngestCounters } from "./counters.ts";
-import { MessageDecoder } from "./message-decoder.ts";
+import { MessageDecoder, PREFIX_BYTES } from "./message-decoder.ts";
+import { type Packing, unpack } from "./unpack.ts";
 
 export interface ReceptionLimits {
   /** Bytes of one request, unpacked; the wire may not bring more either. */
@@ -172,6 +179,8 @@ export interface InnermostCall {
   readonly incomingEncoding: string;
   /** Gets each piece of the body, and gives the messages that are whole with it. */
   decoder: { write(piece: Buffer): Buffer[] };
+  /** Makes of a message with its prefix what the handler gets; `encoding` is "identity" where the prefix says so. */
+  decompressMessage(framed: Buffer, encoding: string): Buffer | Promise<Buffer>;
   readonly stream: {
     once(event: "data", listener: (chunk: Buffer) => void): void;
     pause(): void;
@@ -210,21 +219,21 @@ export function createReception(parts: ReceptionParts): ServerInterceptor {
     };
     return new ServerInterceptingCall(call, {
       start: (next) => {
+        const isCompressed = incomingEncoding !== "identity";
+        const onLength = (messageBytes: number, hereBytes: number): void => {
+          // What fits the window, or is here already, is in memory whatever is said now.
+          if (messageBytes <= WINDOW_BYTES || messageBytes <= hereBytes || progress.isEnded) return;
+          const bytes = isCompressed ? limits.requestBytesMax : messageBytes;
+          if (progress.arrival === undefined && !enter(bytes, () => stream.resume())) stream.pause();
+        };
+        const turnToUnpack = async (): Promise<void> => {
+          if (progress.arrival !== undefined) return;
+          await new Promise<void>((resolve) => enter(limits.requestBytesMax, resolve));
+        };
+        progress.decoder = new MessageDecoder({ memory, messageBytesMax, onLength });
+        innermost.decoder = progress.decoder;
+        if (isCompressed) unpackWithin(innermost, limits.requestBytesMax, turnToUnpack, memory);
         next({
-          onReceiveMetadata: (metadata, nextMetadata) => {
-            if (incomingEncoding !== "identity") {
-              enter(limits.requestBytesMax, () => nextMetadata(metadata));
-              return;
-            }
-            const onLength = (messageBytes: number, hereBytes: number): void => {
-              // What fits the window, or is here already, is in memory whatever is said now.
-              if (messageBytes <= WINDOW_BYTES || messageBytes <= hereBytes || progress.isEnded) return;
-              if (progress.arrival === undefined && !enter(messageBytes, () => stream.resume())) stream.pause();
-            };
-            progress.decoder = new MessageDecoder({ memory, messageBytesMax, onLength });
-            innermost.decoder = progress.decoder;
-            nextMetadata(metadata);
-          },
           onReceiveMessage: (message: Buffer, nextMessage) => {
             progress.isReceived = true;
             if (progress.arrival !== undefined) gate.received(progress.arrival, message.length);
@@ -240,6 +249,42 @@ export function createReception(parts: ReceptionParts): ServerInterceptor {
   };
 }
 
+/** What can be unpacked, by the name that `grpc-encoding` has for it. */
+const PACKINGS: readonly string[] = ["gzip", "deflate", "zstd"] satisfies Packing[];
+
+/**
+ * Has compressed messages unpacked in their turn, by unpack.ts: grpc-js would at once, and knows no zstd. Its words for what
+ * can't be unpacked are kept, so that boundary.ts knows them; encodings that are not known are left to it to refuse.
+ */
+function unpackWithin(
+  innermost: InnermostCall,
+  requestBytesMax: number,
+  turn: () => Promise<void>,
+  memory: RecycledMemory,
+): void {
+  const asItIs = innermost.decompressMessage.bind(innermost);
+  innermost.decompressMessage = (framed, encoding) => {
+    if (!PACKINGS.includes(encoding)) return asItIs(framed, encoding);
+    const unpackIt = async (): Promise<Buffer> => {
+      await turn();
+      try {
+        const { buffer, byteOffset, byteLength } = await unpack(
+          framed.subarray(PREFIX_BYTES),
+          encoding as Packing,
+          requestBytesMax,
+        );
+        return Buffer.from(buffer, byteOffset, byteLength);
+      } catch (reason) {
+        const { code, message: details } = CollectorError.from(reason);
+        throw { code: code === "request_too_large" ? status.RESOURCE_EXHAUSTED : status.INTERNAL, details };
+      } finally {
+        memory.giveBack(framed);
+      }
+    };
+    return unpackIt();
+  };
+}
+
 interface Progress {
   /** The whole message is in memory. */
   isReceived: boolean;
@@ -247,7 +292,7 @@ interface Progress {
   isEnded: boolean;
   /** Set once the call has asked the gate. */
   arrival: Arrival | undefined;
-  /** Set once the call is being read, unless its message is compressed. */
+  /** Set once the call is being read. */
   decoder: MessageDecoder | undefined;
 }
 

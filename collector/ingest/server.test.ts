@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { connect, constants } from "node:http2";
+import { gzipSync } from "node:zlib";
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { CollectorError } from "../errors.ts";
 import { VirtualClock } from "../testing/virtual-clock.ts";
@@ -133,6 +134,43 @@ test("compressed messages are unpacked within the same bound", async () => {
   expect(seenMax).toBeLessThanOrEqual(500_000);
   expect(run.server.snapshot()).toMatchObject({ receivingBytes: 0, unreadCalls: 0 });
   gzip.grpc.close();
+});
+
+test("a compressed message that stalls on its way keeps no other from being unpacked", async () => {
+  const bound = { requestBytesMax: 250_000, receivingBytesMax: 250_000 };
+  await using run = await startIngest({ ...bound, receiveMsMax: 600_000 });
+  const session = connect(`http://127.0.0.1:${run.port}`);
+  session.on("error", () => {});
+  const headers = {
+    ":method": "POST",
+    ":path": EXPORT_PATH,
+    "content-type": "application/grpc",
+    "grpc-encoding": "gzip",
+  };
+  const statuses: unknown[] = [];
+  const request = logsRequest(40, 5_000);
+  const message = gzipSync(request);
+  const prefix = Buffer.alloc(5);
+  prefix[0] = 1;
+  prefix.writeUInt32BE(message.length, 1);
+  const stalled = Array.from({ length: 5 }, () => {
+    const stream = session.request(headers);
+    stream.on("error", () => {});
+    stream.on("trailers", (trailers) => statuses.push(trailers["grpc-status"]));
+    stream.resume();
+    stream.write(Buffer.concat([prefix, message.subarray(0, 100)]));
+    return stream;
+  });
+  const gzip = new RawClient(run.port, { "grpc.default_compression_algorithm": 2 });
+  for (const answer of await Promise.all(Array.from({ length: 10 }, () => gzip.export(request))))
+    expect(answer.code).toBe(status.OK);
+  for (const stream of stalled) stream.end(message.subarray(100));
+  await until(() => statuses.length === stalled.length);
+  expect(statuses).toEqual(stalled.map(() => "0"));
+  expect(run.appender.records).toBe(40 * 15);
+  expect(run.server.snapshot()).toMatchObject({ receivingBytes: 0, unreadCalls: 0 });
+  gzip.grpc.close();
+  session.destroy();
 });
 
 test("a connection is closed at its age without a failed call, and the client comes back on a new one", async () => {
