@@ -39,12 +39,16 @@ export const connectionKeys = {
   plaintext: yesOrNo
     .default(false)
     .describe("Take connections from beyond loopback without TLS: whoever can see the network can read the logs."),
-  connectionsMax: integer(1, 1_000_000, 4_096).describe("Connections at once."),
+  connectionsMax: integer(1, 1_000_000, 4_096).describe("Connections at once, of gRPC and of HTTP each."),
   handshakesPerSecondMax: integer(1, 1_000_000, 500).describe(
-    "New connections per second; two seconds' worth at once.",
+    "New connections per second, of gRPC and of HTTP each; two seconds' worth at once.",
   ),
-  handshakeMsMax: integer(100, 600_000, 10_000).describe("How long a new connection may take to speak HTTP/2."),
-  connectionIdleMsMax: integer(1_000, 86_400_000, 240_000).describe("How long a connection may be without a call."),
+  handshakeMsMax: integer(100, 600_000, 10_000).describe(
+    "How long a new connection may take to speak HTTP/2, or over HTTP to send the headers of a request.",
+  ),
+  connectionIdleMsMax: integer(1_000, 86_400_000, 240_000).describe(
+    "How long a connection may be without a call; over HTTP half a minute at most.",
+  ),
 };
 
 /** Keys of the section `peers`. */

@@ -40,7 +40,7 @@ export const ingest = z.strictObject({
     "Bytes that a stream may have under way without an acknowledgement; less where there are many.",
   ),
   connectionAgeMsMax: integer(1_000, 86_400_000, 300_000).describe(
-    "Age at which a connection is closed, so that clients rebalance.",
+    "Age at which a connection is closed, over HTTP with the next answer, so that clients rebalance.",
   ),
   connectionAgeGraceMs: integer(100, 600_000, 30_000).describe("Time for the calls of such a connection to finish."),
 });

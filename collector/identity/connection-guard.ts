@@ -1,13 +1,13 @@
 /**
- * Who may hold a connection of a gRPC server, and for how long without using it.
+ * Who may hold a connection of a server, gRPC's or HTTP's, and for how long without using it.
  *
  * - No more than `connectionsMax` at once: what is beyond is closed before it is read.
  * - No more than `handshakesPerSecondMax` new ones, with two seconds' worth at once: a TLS handshake costs a hundred
  *   times what a call does, and after a restart everybody comes back together. Clients of gRPC come again by themselves.
- * - A new one must say something that is HTTP/2 within `handshakeMsMax`, its TLS handshake included. Who opens and then
- *   says nothing, or a byte a minute, is cut off.
+ * - A new one must say something that is HTTP/2, or over HTTP/1.1 a request's headers, within `handshakeMsMax`, its TLS
+ *   handshake included. Who opens and then says nothing, or a byte a minute, is cut off.
  *
- * How long a connection that once said something may be idle, how long it may be unreachable, and how old it gets is
+ * For gRPC, how long a connection that once said something may be idle, how long it may be unreachable, and how old it gets is
  * grpc-js's to watch (`grpc.max_connection_idle_ms`, keepalive, `grpc.max_connection_age_ms`); how many calls and how
  * large, the server's own limits.
  */
@@ -22,7 +22,7 @@ export interface ConnectionLimits {
   readonly connectionsMax: number;
   /** New connections per second. */
   readonly handshakesPerSecondMax: number;
-  /** From the first packet until HTTP/2 is spoken, in milliseconds. */
+  /** From the first packet until HTTP is spoken, in milliseconds. */
   readonly handshakeMsMax: number;
 }
 
@@ -41,7 +41,7 @@ export interface ConnectionCounters {
   tooMany: number;
   /** Closed at once: too many new ones. */
   tooFast: number;
-  /** Cut off: they did not get to HTTP/2 in time. */
+  /** Cut off: they did not get to speak HTTP in time. */
   halfOpen: number;
   /** TLS handshakes that failed: no certificate, one that is not believed, or no TLS at all. */
   handshakesFailed: number;
@@ -54,7 +54,7 @@ export class ConnectionGuard {
   #allowance: number;
   #allowanceAtMs: number;
   #open = 0;
-  /** Connections that speak HTTP/2. */
+  /** Connections that speak HTTP. */
   readonly #speaking = new Set<string>();
 
   constructor(limits: ConnectionLimits, clock: Clock) {
@@ -93,13 +93,19 @@ export class ConnectionGuard {
       void this.#watchHandshake(socket, closed.signal);
     });
     listener.on("session", (session: ServerHttp2Session) => {
-      session.once("remoteSettings", () => {
-        // In Bun the session's socket is not the object that "connection" told of, so its address names it.
-        const name = nameOf(session.socket);
-        this.#speaking.add(name);
-        session.once("close", () => this.#speaking.delete(name));
-      });
+      session.once("remoteSettings", () => this.speaks(session.socket, session));
     });
+  }
+
+  /** To be told of a connection that has begun to speak HTTP. It has until `ended` emits "close". */
+  speaks(
+    socket: Pick<Socket, "remoteAddress" | "remotePort">,
+    ended: { once(event: "close", listener: () => void): unknown },
+  ): void {
+    // In Bun a session's socket is not the object that "connection" told of, so its address names it.
+    const name = nameOf(socket);
+    this.#speaking.add(name);
+    ended.once("close", () => this.#speaking.delete(name));
   }
 
   async #watchHandshake(socket: Socket, closed: AbortSignal): Promise<void> {

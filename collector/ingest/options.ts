@@ -13,7 +13,7 @@ import type { ScanLimits } from "../otlp/scan.ts";
 import type { RecycledMemory } from "../recycled-memory.ts";
 import type { AdmissionLimits } from "./admission.ts";
 import type { IngestCounters } from "./counters.ts";
-import type { HttpTls } from "./http/http-server.ts";
+import type { HttpTls } from "./http/http-front.ts";
 import type { StreamLimits, StreamsSnapshot } from "./streams.ts";
 import type { TenantJournal, TenantLimits, TenantStatus } from "./tenants.ts";
 
@@ -118,8 +118,9 @@ export interface IngestSnapshot extends Readonly<IngestCounters> {
   readonly tenants: readonly TenantStatus[];
   /** Requests over HTTP that are under way. */
   readonly httpRequests: number;
-  /** Connections that are open, and those that were not let in, by why. */
+  /** Connections of gRPC that are open, and those that were not let in, by why. */
   readonly connections: Readonly<ConnectionCounters> & { readonly open: number };
+  readonly httpConnections: Readonly<ConnectionCounters> & { readonly open: number };
 }
 
 export interface IngestServer {

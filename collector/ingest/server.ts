@@ -171,28 +171,33 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   const names = [LOGS_SERVICE, INGEST_SERVICE, HEALTH_SERVICE, ...offered];
   new ReflectionService(packages, { services: names }).addToServer(server);
 
-  const startHttp = (): HttpServer | undefined => {
+  const httpGuard = new ConnectionGuard(connectionLimits, clock);
+  const startHttp = async (): Promise<HttpServer | undefined> => {
     if (http === undefined) return undefined;
     const { corsOrigins = [], requestsMax = 1_024, holdMsMax = 8_000, tls } = http;
     const { deadlineMarginMs } = admissionLimits;
     const own = { holdMsMax, deadlineMarginMs, authenticator, limits: receptionLimits };
     const run = createHttpExport({ take, gate, counters, failures, clock, random, ...own });
-    return startHttpServer({
+    return await startHttpServer({
       address: http.address,
       tls,
       origins: corsOrigins,
       requestsMax,
       requestBytesMax,
       run,
-      log,
+      guard: httpGuard,
+      connectionIdleMsMax,
+      connectionAgeMsMax,
+      clock,
+      random,
     });
   };
   let httpServer: HttpServer | undefined;
 
   return {
-    start: () =>
-      new Promise((resolve, reject) => {
-        httpServer = startHttp();
+    start: async () => {
+      httpServer = await startHttp();
+      return await new Promise((resolve, reject) => {
         server.bindAsync(address, credentials, (error, port) => {
           if (error !== null) {
             httpServer?.cut();
@@ -202,7 +207,8 @@ export function createIngestServer(options: IngestOptions): IngestServer {
           guard.watch(server);
           resolve(port);
         });
-      }),
+      });
+    },
     get httpPort() {
       return httpServer?.port;
     },
@@ -237,6 +243,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
       tenants: tenants.status(),
       httpRequests: httpServer?.requests ?? 0,
       connections: { ...guard.counters, open: guard.open },
+      httpConnections: { ...httpGuard.counters, open: httpGuard.open },
     }),
   };
 }

@@ -93,6 +93,7 @@ export function statusSample(): CollectorStatus & { readonly routes: readonly [R
       streams: { open: 2, opened: 5, broken: 1, batches: 40, refusedBatches: 2, windowBytes: 65_536, bytes: 1_000 },
       tenants: [],
       connections: { open: 1, tooMany: 0, tooFast: 0, halfOpen: 0, handshakesFailed: 0 },
+      httpConnections: { open: 1, tooMany: 0, tooFast: 0, halfOpen: 0, handshakesFailed: 0 },
     },
     identity: { files: [certificate], senders: { ...NOBODY_REFUSED }, replicas: { ...NOBODY_REFUSED } },
     journal: {

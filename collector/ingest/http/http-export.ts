@@ -10,6 +10,7 @@
 import type { Clock, Random } from "../../clock.ts";
 import { CollectorError } from "../../errors.ts";
 import type { Authenticator } from "../../identity/authenticator.ts";
+import type { CertificateNames } from "../../identity/certificate-tenant.ts";
 import { fromJson } from "../../otlp/from-json/from-json.ts";
 import { release } from "../../release.ts";
 import { type Caller, CallerGone } from "../admission.ts";
@@ -36,8 +37,15 @@ export interface HttpExportParts {
   readonly deadlineMarginMs: number;
 }
 
-/** The connection's clock: how many seconds may pass without anything moving; 0: as many as it takes. */
-export type SetTimeoutSeconds = (seconds: number) => void;
+/** What is known of the connection that a request came by. */
+export interface HttpConnection {
+  /** The client's, where it was verified. */
+  readonly certificate: CertificateNames | undefined;
+  /** How many seconds a body may take to arrive. */
+  readonly timeoutSeconds: number;
+  /** The connection's clock: how many seconds may pass without anything moving; 0: as many as it takes. */
+  readonly setTimeoutSeconds: (seconds: number) => void;
+}
 
 /** A body up to this size is in memory whatever is decided: it came with its headers. */
 const SMALL_BYTES = 64 * 1024;
@@ -51,26 +59,18 @@ const PACKINGS = new Map<string, Packing>([
   ["zstd", "zstd"],
 ]);
 
-/** Always resolves with an answer. `timeoutSeconds` is the connection's own limit. */
-export type HttpExport = (
-  request: Request,
-  timeoutSeconds: number,
-  setTimeoutSeconds: SetTimeoutSeconds,
-) => Promise<Response>;
+/** Always resolves with an answer. */
+export type HttpExport = (request: Request, connection: HttpConnection) => Promise<Response>;
 
 export function createHttpExport(parts: HttpExportParts): HttpExport {
   const { take, gate, limits, counters, failures, authenticator, clock, random, holdMsMax, deadlineMarginMs } = parts;
 
-  const run = async (
-    request: Request,
-    form: Form,
-    timeoutSeconds: number,
-    setTimeoutSeconds: SetTimeoutSeconds,
-  ): Promise<Response> => {
+  const run = async (request: Request, form: Form, connection: HttpConnection): Promise<Response> => {
+    const { certificate, timeoutSeconds, setTimeoutSeconds } = connection;
     const { headers, signal } = request;
     const { tenant } = await authenticator.authenticate({
       authorization: headers.get("authorization") ?? undefined,
-      certificate: undefined,
+      certificate,
     });
     const announced = announcedBytes(headers, limits.requestBytesMax);
     const isHere = form.packing === "none" && announced !== undefined && announced <= SMALL_BYTES;
@@ -112,14 +112,14 @@ export function createHttpExport(parts: HttpExportParts): HttpExport {
     }
   };
 
-  return async (request, timeoutSeconds, setTimeoutSeconds) => {
+  return async (request, connection) => {
     const form = formOf(request.headers);
     if (form instanceof Response) {
       counters.refusedOnReceipt++;
       return form;
     }
     try {
-      return await run(request, form, timeoutSeconds, setTimeoutSeconds);
+      return await run(request, form, connection);
     } catch (reason) {
       if (reason instanceof CallerGone) {
         counters.goneWhileHeld++;

@@ -1,27 +1,20 @@
 /**
  * OTLP/HTTP beside gRPC: POST /v1/logs on a port of its own, onto the same append path with the same promises and limits.
  *
- * TLS and tokens are those of gRPC. A client's certificate is asked for and held against the authorities likewise, but
- * Bun shows nobody what stands in it: so over HTTP only a token says who somebody is. Bun's server keeps the certificate
- * that it began with; when the files change, another takes its place on the same port, and open connections go on.
+ * http-front.ts takes the connections, with TLS, client certificates and the limits that gRPC's connections have; Bun's
+ * server behind it makes requests of them, and answers. A client's certificate or a token says who somebody is.
  *
  * Bounds: `requestsMax` requests at once, large bodies within what gRPC's have as well (reception.ts), and
- * `BODY_SECONDS_MAX` for a body to arrive; Bun itself ends a connection that has sent no headers after some ten seconds.
+ * `BODY_SECONDS_MAX` for a body to arrive; Bun itself ends a connection whose headers are not here after some ten seconds.
  */
 import type { Server } from "bun";
+import type { Clock, Random } from "../../clock.ts";
 import { CollectorError } from "../../errors.ts";
-import type { Current } from "../../identity/rotating.ts";
-import type { ClientCertificates } from "../../identity/server-credentials.ts";
-import type { TlsFiles } from "../../identity/tls-files.ts";
-import type { Log } from "../../log.ts";
+import type { ConnectionGuard } from "../../identity/connection-guard.ts";
 import { plain } from "./answers.ts";
 import { CrossOrigin } from "./cross-origin.ts";
 import type { HttpExport } from "./http-export.ts";
-
-export interface HttpTls {
-  readonly files: Current<TlsFiles>;
-  readonly clients: ClientCertificates;
-}
+import { HttpFront, type HttpTls, type Visit } from "./http-front.ts";
 
 export interface HttpServerOptions {
   /** Where to listen, `host:port`; port 0 lets the system choose. */
@@ -34,7 +27,12 @@ export interface HttpServerOptions {
   readonly requestsMax: number;
   readonly requestBytesMax: number;
   readonly run: HttpExport;
-  readonly log: Log;
+  /** Of this port alone. */
+  readonly guard: ConnectionGuard;
+  readonly connectionIdleMsMax: number;
+  readonly connectionAgeMsMax: number;
+  readonly clock: Clock;
+  readonly random: Random;
 }
 
 export interface HttpServer {
@@ -55,17 +53,15 @@ const BODY_SECONDS_MAX = 30;
 /** Bun breaks off beyond this; up to it a sender is told what the limit is. */
 const SLACK_BYTES = 64 * 1024;
 
-/** Listens. Throws CollectorError `config_invalid` where the address can't be had. */
-export function startHttpServer(options: HttpServerOptions): HttpServer {
-  const { address, tls, origins, requestsMax, requestBytesMax, run, log } = options;
+/** Listens. Rejects with CollectorError `config_invalid` where the address can't be had. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { address, tls, origins, requestsMax, requestBytesMax, run, guard, clock, random } = options;
   const crossOrigin = new CrossOrigin(origins);
-  const at = address.lastIndexOf(":");
-  const hostname = address.slice(0, at).replace(/^\[|\]$/g, "");
   let requests = 0;
   let isDraining = false;
   let onIdle: (() => void) | undefined;
 
-  const answer = async (request: Request, server: Server<undefined>): Promise<Response> => {
+  const answer = async (request: Request, visit: Visit): Promise<Response> => {
     if (new URL(request.url).pathname !== LOGS_PATH) {
       return plain(404, `logs are taken at ${LOGS_PATH}`, { connection: "close" });
     }
@@ -80,8 +76,13 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
       return plain(429, "more requests are open than memory allows; send it again", elsewhere);
     requests++;
     try {
-      const response = await run(request, BODY_SECONDS_MAX, (seconds) => server.timeout(request, seconds));
-      if (isDraining) response.headers.set("connection", "close");
+      const connection = {
+        certificate: visit.certificate,
+        timeoutSeconds: BODY_SECONDS_MAX,
+        setTimeoutSeconds: (seconds: number) => inner.timeout(request, seconds),
+      };
+      const response = await run(request, connection);
+      if (isDraining || visit.isLast) response.headers.set("connection", "close");
       return crossOrigin.admit(request, response);
     } finally {
       requests--;
@@ -89,41 +90,43 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
     }
   };
 
-  const serve = (port: number): Server<undefined> => {
-    try {
-      return Bun.serve({
-        hostname,
-        port,
-        // Bun would otherwise share the port with whoever has it, in silence.
-        reusePort: false,
-        idleTimeout: BODY_SECONDS_MAX,
-        maxRequestBodySize: requestBytesMax + SLACK_BYTES,
-        ...(tls === undefined ? {} : { tls: tlsOptions(tls) }),
-        fetch: answer,
-        error: () => plain(503, "the collector could not take this now; send it again", { "retry-after": "1" }),
-      });
-    } catch (cause) {
-      const what = `ingest.httpAddress ${address} can't be listened on (${String((cause as { code?: string }).code ?? cause)})`;
-      const words = `${what}: is another collector running? Choose another address, or off`;
-      throw new CollectorError("config_invalid", words, { cause });
-    }
-  };
-
-  let server = serve(Number(address.slice(at + 1)));
-  const port = server.port as number;
-  const stopFollowing = tls?.files.onChange(() => {
-    if (isDraining) return;
-    // Nobody else can take the port in between: both happen in one turn of the event loop.
-    void server.stop();
-    try {
-      server = serve(port);
-    } catch (reason) {
-      log.error(
-        { err: reason },
-        "OTLP/HTTP could not be offered again with the new certificate: restart the collector",
-      );
-    }
+  const inner: Server<undefined> = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: BODY_SECONDS_MAX,
+    maxRequestBodySize: requestBytesMax + SLACK_BYTES,
+    fetch: async (request, server) => {
+      const visit = front?.enter(server.requestIP(request)?.port);
+      if (visit === undefined) return plain(403, `send to ${address}`, { connection: "close" });
+      try {
+        return await answer(request, visit);
+      } finally {
+        visit.leave();
+      }
+    },
+    error: () => plain(503, "the collector could not take this now; send it again", { "retry-after": "1" }),
   });
+  const at = address.lastIndexOf(":");
+  let front: HttpFront | undefined;
+  try {
+    front = await HttpFront.listen({
+      hostname: address.slice(0, at).replace(/^\[|\]$/g, ""),
+      port: Number(address.slice(at + 1)),
+      tls,
+      innerPort: inner.port as number,
+      guard,
+      idleMsMax: options.connectionIdleMsMax,
+      ageMsMax: options.connectionAgeMsMax,
+      clock,
+      random,
+    });
+  } catch (cause) {
+    await inner.stop(true);
+    const what = `ingest.httpAddress ${address} can't be listened on (${String((cause as { code?: string }).code ?? cause)})`;
+    const words = `${what}: is another collector running? Choose another address, or off`;
+    throw new CollectorError("config_invalid", words, { cause });
+  }
+  const { port } = front;
 
   return {
     port,
@@ -132,27 +135,17 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
     },
     drain: async () => {
       isDraining = true;
-      stopFollowing?.();
-      void server.stop();
+      front.close();
       if (requests > 0) {
         await new Promise<void>((resolve) => {
           onIdle = resolve;
         });
       }
+      await front.end();
     },
     cut: () => {
-      void server.stop(true);
+      front.cut();
+      void inner.stop(true);
     },
-  };
-}
-
-function tlsOptions({ files, clients }: HttpTls): Bun.TLSOptions {
-  const { certificate, key, authorities } = files.value;
-  return {
-    cert: certificate,
-    key,
-    ...(authorities === undefined ? {} : { ca: authorities }),
-    requestCert: clients !== "none",
-    rejectUnauthorized: clients === "required",
   };
 }

@@ -5,7 +5,7 @@ import { Authority, type Pair } from "../../testing/certificates.ts";
 import { withFolder } from "../../testing/temporary.ts";
 import { testWith } from "../../testing/tools.ts";
 import { logsRequest, startIngest } from "../fixture.ts";
-import type { HttpTls } from "./http-server.ts";
+import type { HttpTls } from "./http-front.ts";
 
 /** Files that a test changes. */
 class TestFiles {

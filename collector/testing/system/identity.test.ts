@@ -19,7 +19,11 @@ const RECORDS = 10;
 
 /** The part of `/status` that these tests look at. */
 interface IdentityView {
-  readonly ingest: { readonly acknowledgedRecords: number; readonly connections: Record<string, number> };
+  readonly ingest: {
+    readonly acknowledgedRecords: number;
+    readonly connections: Record<string, number>;
+    readonly httpConnections: Record<string, number>;
+  };
   readonly identity: {
     readonly files: readonly { readonly what: string; readonly changes: number; readonly problem?: string }[];
     readonly senders: Record<string, number>;
@@ -84,6 +88,35 @@ async function load(port: number, shown: () => Shown, ends: AbortSignal): Promis
   return codes;
 }
 
+/** The same over HTTP: how often which answer came. */
+async function loadHttp(port: number, shown: () => Shown, ends: AbortSignal): Promise<Map<number | string, number>> {
+  const answers = new Map<number | string, number>();
+  while (!ends.aborted) {
+    const answer = await postOnce(port, shown());
+    answers.set(answer, (answers.get(answer) ?? 0) + 1);
+  }
+  return answers;
+}
+
+/** The status, or why there is none. */
+async function postOnce(port: number, { authority, pair, token }: Shown): Promise<number | string> {
+  try {
+    const { status } = await fetch(`https://localhost:${port}/v1/logs`, {
+      method: "POST",
+      body: logsRequest(RECORDS),
+      headers: {
+        "content-type": "application/x-protobuf",
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      keepalive: false,
+      tls: { ca: authority, ...(pair === undefined ? {} : { cert: pair.certificate, key: pair.key }) },
+    });
+    return status;
+  } catch (error) {
+    return String(error);
+  }
+}
+
 testWith(
   ["openssl"],
   "certificates, authorities and tokens change under load, and no export fails; the old ones are refused afterwards",
@@ -122,6 +155,7 @@ testWith(
       let shown: Shown = { authority: both, pair: oldPair, token: "the-first-token-of-shop" };
       const ends = new AbortController();
       const loads = Array.from({ length: 4 }, () => load(ports.ingest, () => shown, ends.signal));
+      const overHttp = loadHttp(ports.http, () => shown, ends.signal);
 
       secret.write({ "ca.crt": both });
       await changesSeen("the certificate of ingest", 1);
@@ -138,6 +172,8 @@ testWith(
       ends.abort();
       const codes = await Promise.all(loads);
       for (const each of codes) expect([...each.keys()]).toEqual([status.OK]);
+      const answers = await overHttp;
+      expect([...answers.keys()]).toEqual([200]);
 
       secret.write(tlsSecret(young.issue("server"), young.certificate));
       await changesSeen("the certificate of ingest", 3);
@@ -146,7 +182,11 @@ testWith(
       expect(await exportOnce(ports.ingest, { ...before, pair: youngPair })).toBe(status.UNAUTHENTICATED);
       expect(await exportOnce(ports.ingest, before)).toBe(status.UNAVAILABLE);
       expect(await exportOnce(ports.ingest, shown)).toBe(status.OK);
-      const acknowledged = codes.flatMap((each) => [...each.values()]).reduce((sum, calls) => sum + calls, 1) * RECORDS;
+      expect(await postOnce(ports.http, { ...before, pair: youngPair })).toBe(401);
+      expect(await postOnce(ports.http, before)).toBeString();
+      expect(await postOnce(ports.http, shown)).toBe(200);
+      const calls = [...codes.flatMap((each) => [...each.values()]), ...answers.values()];
+      const acknowledged = calls.reduce((sum, each) => sum + each, 2) * RECORDS;
       const { journal } = await viewOf(collector);
       expect(journal.head).toBe(acknowledged);
     });
@@ -196,12 +236,15 @@ testWith(
         [{ pair: payments, token: "a-token-of-the-shoq" }, status.UNAUTHENTICATED],
       ];
       for (const [shown, code] of cases) expect(await exportOnce(ports.ingest, { authority, ...shown })).toBe(code);
+      const http: Partial<Record<status, number>> = { [status.UNAUTHENTICATED]: 401, [status.PERMISSION_DENIED]: 403 };
+      for (const [shown, code] of cases)
+        expect(await postOnce(ports.http, { authority, ...shown })).toBe(http[code] ?? 0);
       // Without TLS there is nobody to talk to.
       const plain = new Client(`localhost:${ports.ingest}`, credentials.createInsecure());
       expect(await exportWith(plain, "a-token-of-the-shop")).toBe(status.UNAVAILABLE);
       plain.close();
       // Who opens and says nothing, or a byte at a time, is cut off, and the others do not notice.
-      const mute = Array.from({ length: 50 }, () => connect(ports.ingest, "127.0.0.1"));
+      const mute = Array.from({ length: 50 }, (_, each) => connect(each % 2 ? ports.ingest : ports.http, "127.0.0.1"));
       const closed = Promise.all(
         mute.map((socket) => new Promise<void>((resolve) => socket.on("close", () => resolve()))),
       );
@@ -212,12 +255,14 @@ testWith(
       expect((await viewOf(collector)).journal.head).toBe(0);
       expect(await exportOnce(ports.ingest, { authority, token: "a-token-of-the-shop" })).toBe(status.OK);
       expect(await exportOnce(ports.ingest, { authority, pair: payments })).toBe(status.OK);
+      expect(await postOnce(ports.http, { authority, pair: payments })).toBe(200);
       await closed;
       clearInterval(trickle);
       const { journal, identity, ingest } = await viewOf(collector);
-      expect(journal.head).toBe(2 * RECORDS);
-      expect(identity.senders).toMatchObject({ missing: 3, wrong: 3, not_allowed: 2 });
+      expect(journal.head).toBe(3 * RECORDS);
+      expect(identity.senders).toMatchObject({ missing: 6, wrong: 6, not_allowed: 4 });
       expect(ingest.connections.halfOpen).toBeGreaterThan(0);
+      expect(ingest.httpConnections.halfOpen).toBeGreaterThan(0);
       expect(collector.log).not.toContain("a-token-of-the");
     });
   },

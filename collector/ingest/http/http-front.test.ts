@@ -1,0 +1,200 @@
+/** Connections of the HTTP port: too many, too fast, half open, idle, old, and those that come in by another door. */
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { Authenticator } from "../../identity/authenticator.ts";
+import { CONNECTION_LIMITS_DEFAULT } from "../../identity/connection-guard.ts";
+import { checkTls } from "../../identity/tls-files.ts";
+import { parseTokens } from "../../identity/tokens.ts";
+import { Authority, type Pair } from "../../testing/certificates.ts";
+import { withFolder } from "../../testing/temporary.ts";
+import { testWith } from "../../testing/tools.ts";
+import { logsRequest, startIngest, until } from "../fixture.ts";
+import type { IngestOptions } from "../options.ts";
+
+const HEAD = "POST /v1/logs HTTP/1.1\r\nhost: here\r\ncontent-type: application/x-protobuf\r\n";
+
+async function start(options: Partial<IngestOptions> = {}) {
+  const run = await startIngest({ http: { address: "127.0.0.1:0" }, ...options });
+  return { ...run, http: run.server.httpPort as number, at: () => run.server.snapshot().httpConnections };
+}
+
+/** A connection that says `words`, what it was told, and whether it has ended. */
+function open(port: number, words = "") {
+  const opened = { socket: connect(port, "127.0.0.1") as Socket, isClosed: false, told: "" };
+  opened.socket.on("error", () => undefined);
+  opened.socket.on("data", (bytes) => {
+    opened.told += bytes.toString("latin1");
+  });
+  opened.socket.on("close", () => {
+    opened.isClosed = true;
+  });
+  if (words !== "") opened.socket.write(words);
+  return opened;
+}
+
+/** One whole request, to be written to an open connection. */
+function whole(): Buffer {
+  const body = logsRequest(1);
+  return Buffer.concat([Buffer.from(`${HEAD}content-length: ${body.length}\r\n\r\n`), body]);
+}
+
+test("beyond connectionsMax new ones are closed and counted, and there is room again when one ends", async () => {
+  await using run = await start({ connectionLimits: { ...CONNECTION_LIMITS_DEFAULT, connectionsMax: 3 } });
+  const first = [open(run.http), open(run.http), open(run.http)];
+  await until(() => run.at().open === 3);
+  const fourth = open(run.http);
+  await until(() => fourth.isClosed);
+  expect(run.at()).toMatchObject({ tooMany: 1, open: 3 });
+  first[0]?.socket.destroy();
+  await until(() => run.at().open === 2);
+  const fifth = open(run.http);
+  fifth.socket.write(whole());
+  await until(() => fifth.told !== "");
+  expect(fifth.told).toStartWith("HTTP/1.1 200");
+  for (const { socket } of [...first, fifth]) socket.destroy();
+});
+
+test("faster than handshakesPerSecondMax new ones are closed and counted, those of gRPC by themselves", async () => {
+  await using run = await start({ connectionLimits: { ...CONNECTION_LIMITS_DEFAULT, handshakesPerSecondMax: 2 } });
+  const many = Array.from({ length: 20 }, () => open(run.http));
+  await until(() => many.filter(({ isClosed }) => isClosed).length >= 14);
+  expect(run.at().tooFast).toBeGreaterThanOrEqual(14);
+  expect((await run.client.export(logsRequest(1))).code).toBe(0);
+  for (const { socket } of many) socket.destroy();
+});
+
+test("who says nothing, or a header at a time, is cut off in time; who has sent a request is not", async () => {
+  await using run = await start({ connectionLimits: { ...CONNECTION_LIMITS_DEFAULT, handshakeMsMax: 700 } });
+  const mute = open(run.http);
+  const slow = open(run.http, HEAD);
+  const trickle = setInterval(() => slow.socket.write("a: b\r\n"), 50);
+  const speaking = open(run.http);
+  speaking.socket.write(whole());
+  await until(() => mute.isClosed && slow.isClosed);
+  clearInterval(trickle);
+  expect(run.at()).toMatchObject({ halfOpen: 2, open: 1 });
+  speaking.told = "";
+  speaking.socket.write(whole());
+  await until(() => speaking.told !== "");
+  expect(speaking.told).toStartWith("HTTP/1.1 200");
+  speaking.socket.destroy();
+  expect(run.appender.records).toBe(2);
+});
+
+test("a connection without a request is closed after connectionIdleMsMax, and one with a request is not", async () => {
+  await using run = await start({ connectionIdleMsMax: 1_000 });
+  const idle = open(run.http);
+  idle.socket.write(whole());
+  await until(() => idle.told !== "");
+  run.appender.pause();
+  const busy = open(run.http);
+  busy.socket.write(whole());
+  await until(() => idle.isClosed);
+  await Bun.sleep(1_500);
+  expect(busy.isClosed).toBe(false);
+  run.appender.resume();
+  await until(() => busy.told !== "");
+  expect(busy.told).toStartWith("HTTP/1.1 200");
+  busy.socket.destroy();
+});
+
+test("a connection at its age ends with the next answer, so that its client finds new replicas", async () => {
+  await using run = await start({ connectionAgeMsMax: 500 });
+  const one = open(run.http);
+  one.socket.write(whole());
+  await until(() => one.told !== "");
+  expect(one.told.toLowerCase()).not.toContain("connection: close");
+  await Bun.sleep(600);
+  expect(one.isClosed).toBe(false);
+  one.told = "";
+  one.socket.write(whole());
+  await until(() => one.isClosed);
+  expect(one.told).toStartWith("HTTP/1.1 200");
+  expect(one.told.toLowerCase()).toContain("connection: close");
+  expect(run.appender.records).toBe(2);
+});
+
+/** Ports that this process listens on. */
+function ownPorts(): number[] {
+  const own = new Set(
+    readdirSync("/proc/self/fd").map((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`);
+      } catch {
+        return "";
+      }
+    }),
+  );
+  const lines = ["tcp", "tcp6"].flatMap((file) => readFileSync(`/proc/net/${file}`, "utf8").split("\n").slice(1));
+  return lines.flatMap((line) => {
+    const [, local = "", , state, , , , , , inode] = line.trim().split(/\s+/);
+    return state === "0A" && own.has(`socket:[${inode}]`) ? [Number.parseInt(local.split(":")[1] ?? "", 16)] : [];
+  });
+}
+
+testWith(["openssl"], "who finds the server behind it gets around neither TLS nor the limits", async () => {
+  await withFolder(async (folder) => {
+    const authority = new Authority(folder);
+    const before = new Set(ownPorts());
+    const { certificate, key } = authority.issue("server");
+    const value = checkTls(certificate, key, undefined, Date.now());
+    const files = { value, onChange: () => () => undefined };
+    await using run = await start({ http: { address: "127.0.0.1:0", tls: { files, clients: "none" } } });
+    const others = ownPorts().filter((port) => !before.has(port) && port !== run.http && port !== run.port);
+    expect(others).toHaveLength(1);
+    const door = open(others[0] as number);
+    door.socket.write(whole());
+    await until(() => door.isClosed);
+    expect(door.told).toStartWith("HTTP/1.1 403");
+    expect(run.appender.attempts).toBe(0);
+  });
+});
+
+testWith(
+  ["openssl"],
+  "a client's certificate says who it is, a token decides, and a stranger's says nothing",
+  async () => {
+    await withFolder(async (folder) => {
+      const [ours, theirs] = [new Authority(folder, "ours"), new Authority(folder, "theirs")];
+      const { certificate, key } = ours.issue("server");
+      const files = {
+        value: checkTls(certificate, key, ours.certificate, Date.now()),
+        onChange: () => () => undefined,
+      };
+      const tokens = { value: parseTokens("bakery a-token-of-the-bakery\n"), onChange: () => () => undefined };
+      const tenants = ["shop/payments", "bakery"];
+      const authenticator = new Authenticator({ certificates: true, tokens, tenants });
+      await using run = await start({
+        authenticator,
+        http: { address: "127.0.0.1:0", tls: { files, clients: "optional" } },
+      });
+      const post = async (pair: Pair | undefined, headers: Record<string, string> = {}): Promise<number> => {
+        const own = pair === undefined ? {} : { cert: pair.certificate, key: pair.key };
+        const { status } = await fetch(`https://localhost:${run.http}/v1/logs`, {
+          method: "POST",
+          body: logsRequest(1),
+          headers: { "content-type": "application/x-protobuf", ...headers },
+          keepalive: false,
+          tls: { ca: ours.certificate, ...own },
+        });
+        return status;
+      };
+      const payments = ours.issue("x", { names: "URI:spiffe://cluster.local/ns/shop/sa/payments" });
+      expect(await post(payments)).toBe(200);
+      expect(await post(undefined, { authorization: "Bearer a-token-of-the-bakery" })).toBe(200);
+      expect(await post(payments, { authorization: "Bearer a-token-of-the-bakerx" })).toBe(401);
+      expect(await post(undefined)).toBe(401);
+      expect(await post(ours.issue("other", { names: "DNS:other" }))).toBe(403);
+      expect(await post(theirs.issue("x", { names: "URI:spiffe://cluster.local/ns/shop/sa/payments" }))).toBe(401);
+      expect(
+        run.server
+          .snapshot()
+          .tenants.map(({ tenant }) => tenant)
+          .sort(),
+      ).toEqual(["bakery", "shop/payments"]);
+      expect(run.appender.records).toBe(2);
+      expect(authenticator.refusals).toMatchObject({ wrong: 1, missing: 2, not_allowed: 1 });
+    });
+  },
+);

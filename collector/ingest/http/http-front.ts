@@ -1,0 +1,223 @@
+/**
+ * What stands before Bun's HTTP server, which tells nobody of its connections, nor what stands in a client's certificate.
+ *
+ *   client ──TCP, TLS──> front: limits, certificate, idleness, age ──bytes──> Bun.serve on loopback ──> http-export.ts
+ *
+ * Each connection has one of its own to Bun's server, and goes at its pace: a body that is not read is held back by TCP on
+ * both. A request is known by the port that its bytes came from. One that came from elsewhere is of somebody on this
+ * machine who found Bun's server by himself: it is nobody's, so that there is no way around TLS and the limits.
+ *
+ * Bounds: those of connection-guard.ts (a connection must have sent the headers of its first request within
+ * `handshakeMsMax`), and `idleMsMax` between two requests. Bun's server bounds the time for headers and bodies.
+ */
+import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
+import type { Clock, Random } from "../../clock.ts";
+import type { CertificateNames } from "../../identity/certificate-tenant.ts";
+import type { ConnectionGuard } from "../../identity/connection-guard.ts";
+import type { Current } from "../../identity/rotating.ts";
+import type { ClientCertificates } from "../../identity/server-credentials.ts";
+import type { TlsFiles } from "../../identity/tls-files.ts";
+import { relay } from "./relay.ts";
+
+export interface HttpTls {
+  readonly files: Current<TlsFiles>;
+  readonly clients: ClientCertificates;
+}
+
+export interface HttpFrontOptions {
+  readonly hostname: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Undefined: plaintext. */
+  readonly tls: HttpTls | undefined;
+  /** Where Bun's server listens, on 127.0.0.1. */
+  readonly innerPort: number;
+  readonly guard: ConnectionGuard;
+  /** How long a connection may be without a request, in milliseconds. */
+  readonly idleMsMax: number;
+  /** Age at which a connection ends with its next answer, give or take a tenth. */
+  readonly ageMsMax: number;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** One request, as long as it is under way. */
+export interface Visit {
+  /** Of the connection, where it was held against the authorities. */
+  readonly certificate: CertificateNames | undefined;
+  /** Whether the connection has reached its age: the client shall come again, by way of the balancer. */
+  readonly isLast: boolean;
+  leave(): void;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  readonly certificate: CertificateNames | undefined;
+  readonly endsAtMs: number;
+  requests: number;
+  /** Undefined before the first request, when the guard watches. */
+  idleSinceMs: number | undefined;
+}
+
+/** How often it is looked who has been idle for too long. */
+const LOOK_MS = 1_000;
+
+/** How long what a client still sends is read and dropped after the last answer, so that it gets to read that. */
+const LINGER_MS = 1_000;
+
+export class HttpFront {
+  readonly #options: HttpFrontOptions;
+  readonly #listener: Server;
+  readonly #connections = new Set<Connection>();
+  /** By the port that their bytes come from at Bun's server. */
+  readonly #byPort = new Map<number, Connection>();
+  readonly #closed = new AbortController();
+  #closedAtMs = Number.POSITIVE_INFINITY;
+  #stopFollowing: (() => void) | undefined;
+
+  private constructor(options: HttpFrontOptions) {
+    this.#options = options;
+    this.#listener = this.#createListener();
+    options.guard.watchListener(this.#listener);
+  }
+
+  /** Rejects with what the system said, for example EADDRINUSE. */
+  static async listen(options: HttpFrontOptions): Promise<HttpFront> {
+    const front = new HttpFront(options);
+    const { hostname, port } = options;
+    await new Promise<void>((resolve, reject) => {
+      front.#listener.once("error", reject);
+      front.#listener.listen({ host: hostname, port }, () => resolve());
+    });
+    void front.#endIdle();
+    return front;
+  }
+
+  get port(): number {
+    const address = this.#listener.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  /** The request whose bytes came from that port; undefined where that is none of ours. */
+  enter(port: number | undefined): Visit | undefined {
+    const connection = port === undefined ? undefined : this.#byPort.get(port);
+    if (connection === undefined) return undefined;
+    const { clock, guard } = this.#options;
+    if (connection.idleSinceMs === undefined) guard.speaks(connection.socket, connection.socket);
+    connection.idleSinceMs = clock.monotonicMs();
+    connection.requests++;
+    return {
+      certificate: connection.certificate,
+      isLast: clock.monotonicMs() >= connection.endsAtMs,
+      leave: () => {
+        connection.requests--;
+        connection.idleSinceMs = clock.monotonicMs();
+      },
+    };
+  }
+
+  /** Takes no new connection. */
+  close(): void {
+    if (this.#closed.signal.aborted) return;
+    this.#closedAtMs = this.#options.clock.monotonicMs();
+    this.#stopFollowing?.();
+    this.#closed.abort();
+    this.#listener.close();
+  }
+
+  /**
+   * Ends what is open, when it is closed and nothing is under way any more: those that had their last answer since, which
+   * said so, end by themselves when it is there. Resolves when the clients have it.
+   */
+  async end(): Promise<void> {
+    await Promise.all(
+      [...this.#connections].map(({ socket, requests, idleSinceMs = 0 }) => {
+        if (requests === 0 && idleSinceMs < this.#closedAtMs) socket.end();
+        return this.#linger(socket);
+      }),
+    );
+  }
+
+  /** Cuts off what is open. */
+  cut(): void {
+    this.close();
+    for (const { socket } of this.#connections) socket.destroy();
+  }
+
+  #createListener(): Server {
+    const { tls } = this.#options;
+    if (tls === undefined) return createServer({ noDelay: true }, (socket) => this.#pass(socket, undefined));
+    const { files, clients } = tls;
+    const listener: TlsServer = createTlsServer(
+      {
+        ...contextOf(files.value),
+        ALPNProtocols: ["http/1.1"],
+        noDelay: true,
+        requestCert: clients !== "none",
+        rejectUnauthorized: clients === "required",
+      },
+      (socket) => this.#pass(socket, certificateOf(socket)),
+    );
+    this.#stopFollowing = files.onChange((changed) => listener.setSecureContext(contextOf(changed)));
+    return listener;
+  }
+
+  #pass(socket: Socket, certificate: CertificateNames | undefined): void {
+    // The guard was asked first.
+    if (socket.destroyed) return;
+    const { innerPort, ageMsMax, clock, random } = this.#options;
+    const endsAtMs = clock.monotonicMs() + ageMsMax * (0.9 + 0.2 * random());
+    const connection: Connection = { socket, certificate, endsAtMs, requests: 0, idleSinceMs: undefined };
+    let port: number | undefined;
+    this.#connections.add(connection);
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => {
+      this.#connections.delete(connection);
+      if (port !== undefined) this.#byPort.delete(port);
+    });
+    relay(socket, innerPort, {
+      onOpen: (own) => {
+        port = own;
+        this.#byPort.set(own, connection);
+      },
+      onEnd: () => {
+        if (port !== undefined) this.#byPort.delete(port);
+        port = undefined;
+        socket.end();
+        // What is still sent is read and dropped: a reset would take the answer from the client.
+        socket.resume();
+        void this.#linger(socket);
+      },
+    });
+  }
+
+  /** Lets the client have what was said to it last. */
+  async #linger(socket: Socket): Promise<void> {
+    if (socket.destroyed) return;
+    const isClosed = new AbortController();
+    socket.once("close", () => isClosed.abort());
+    await this.#options.clock.sleep(LINGER_MS, isClosed.signal);
+    socket.destroy();
+  }
+
+  async #endIdle(): Promise<void> {
+    const { clock, idleMsMax } = this.#options;
+    while (!this.#closed.signal.aborted) {
+      const longAgoMs = clock.monotonicMs() - idleMsMax;
+      for (const { socket, requests, idleSinceMs } of this.#connections) {
+        if (requests === 0 && idleSinceMs !== undefined && idleSinceMs <= longAgoMs) socket.destroy();
+      }
+      await clock.sleep(LOOK_MS, this.#closed.signal);
+    }
+  }
+}
+
+function contextOf({ certificate, key, authorities }: TlsFiles): TlsOptions {
+  return { cert: certificate, key, ...(authorities === undefined ? {} : { ca: authorities }) };
+}
+
+/** What is not believed is as good as none. */
+function certificateOf(socket: TLSSocket): CertificateNames | undefined {
+  return socket.authorized ? (socket.getPeerCertificate() as CertificateNames) : undefined;
+}
