@@ -18,6 +18,7 @@ export type Tool =
   | "nginx"
   | "logrotate"
   | "unshare"
+  | "network namespaces"
   | "debian packages"
   | "unzip"
   | "helm"
@@ -39,6 +40,13 @@ export const TOOLS: Readonly<Record<Tool, { readonly probe: readonly string[]; r
   chromium: { probe: ["chromium", "--version"], package: "chromium" },
   openssl: { probe: ["openssl", "version"], package: "openssl" },
   unshare: { probe: ["unshare", "--mount", "--pid", "--fork", "setpriv", "--no-new-privs", "chroot", "/", "true"] },
+  "network namespaces": {
+    probe: [
+      ...["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"],
+      "ip link add one type veth peer name two && ip link add three type bridge && mount --bind /etc/hosts /etc/hosts",
+    ],
+    package: "iproute2",
+  },
   "cfn-lint": { probe: [CFN_LINT, "--version"] },
   unzip: { probe: ["unzip", "-v"], package: "unzip" },
   helm: { probe: [HELM, "version"] },

@@ -13,6 +13,8 @@ const MAIN = join(import.meta.dir, "../../main.ts");
 /** Far longer than a start takes, on a machine that does other things as well. */
 const START_MS_MAX = 60_000;
 
+const LOOPBACK = "127.0.0.1";
+
 /** The end of the log is enough to say why a test failed. */
 const LOG_CHARACTERS_MAX = 200_000;
 const LAST_WORDS_CHARACTERS_MAX = 4_000;
@@ -34,6 +36,8 @@ export interface CollectorOptions {
   readonly arguments?: readonly string[];
   /** What comes before the command, strace for example. */
   readonly wrapper?: readonly string[];
+  /** Where its status is asked for. @default 127.0.0.1 */
+  readonly adminHost?: string;
 }
 
 export interface Ports {
@@ -111,7 +115,8 @@ async function freePort(): Promise<number> {
 }
 
 /** The environment of a collector that delivers to `endpoint`, with nothing of this process's own in it. */
-export function environmentOf({ directory, endpoint, ports, settings = {} }: CollectorOptions): Record<string, string> {
+export function environmentOf(options: CollectorOptions): Record<string, string> {
+  const { directory, endpoint, ports, settings = {}, adminHost = LOOPBACK } = options;
   const all: Settings = {
     ...settings,
     ingest: {
@@ -119,7 +124,7 @@ export function environmentOf({ directory, endpoint, ports, settings = {} }: Col
       httpAddress: `127.0.0.1:${ports.http}`,
       ...settings.ingest,
     },
-    admin: { address: `127.0.0.1:${ports.admin}`, grpcAddress: `127.0.0.1:${ports.control}`, ...settings.admin },
+    admin: { address: `${adminHost}:${ports.admin}`, grpcAddress: `127.0.0.1:${ports.control}`, ...settings.admin },
     journal: { directory: join(directory, "journal"), freeBytesMin: "1MiB", ...settings.journal },
     firehose: { stream: "logs", endpoint, packDelayMsMax: 20, ...settings.firehose },
   };
@@ -143,11 +148,13 @@ export class CollectorProcess implements AsyncDisposable {
   /** Its exit code; null where a signal ended it. */
   readonly exited: Promise<number | null>;
   readonly #child: Subprocess<"ignore", "ignore", "pipe">;
+  readonly #adminHost: string;
   readonly #taking = Promise.withResolvers<void>();
   #log = "";
 
   private constructor(options: CollectorOptions) {
     this.ports = options.ports;
+    this.#adminHost = options.adminHost ?? LOOPBACK;
     this.#child = Bun.spawn({
       cmd: [...(options.wrapper ?? []), process.execPath, ...RUNTIME.arguments, MAIN, ...(options.arguments ?? [])],
       cwd: options.directory,
@@ -203,7 +210,7 @@ export class CollectorProcess implements AsyncDisposable {
   /** Rejects with the end of its log where it does not answer. */
   async status(): Promise<StatusView> {
     try {
-      const response = await fetch(`http://127.0.0.1:${this.ports.admin}/status`, { keepalive: false });
+      const response = await fetch(`http://${this.#adminHost}:${this.ports.admin}/status`, { keepalive: false });
       return (await response.json()) as StatusView;
     } catch (cause) {
       const { exitCode, signalCode } = this.#child;

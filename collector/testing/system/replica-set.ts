@@ -1,11 +1,13 @@
 /**
- * Replicas as a headless Service shows them: each a process with an address of its own (127.0.0.x) and one port for all, peers
- * of each other, and a name that resolves to those that are ready. Clients of the SDK are told that name.
+ * Replicas as a headless Service shows them: each a process with an address of its own (127.0.0.x, or on a host of its own)
+ * and one port for all, peers of each other, and a name that resolves to those that are ready. Clients of the SDK are told
+ * that name.
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ClientLoad } from "./client-load.ts";
 import { CollectorProcess, freePorts, type Settings, type StatusView } from "./collector-process.ts";
+import type { Hosts, Place } from "./hosts/hosts.ts";
 
 /** Of a test: short, so that many rounds fit. */
 const INTERVAL_MS = 200;
@@ -32,6 +34,10 @@ export interface ReplicaSetOptions {
   readonly settings?: Settings;
   /** How one replica reaches another where not directly: `host:port`. */
   readonly route?: (from: number, to: number) => string;
+  /** Hosts that they run on. @default the loopback */
+  readonly hosts?: Pick<Hosts, "placeOf" | "name">;
+  /** The port that all listen on. @default any that is free */
+  readonly port?: number;
 }
 
 export class ReplicaSet implements AsyncDisposable {
@@ -46,11 +52,11 @@ export class ReplicaSet implements AsyncDisposable {
   }
 
   static async create(options: ReplicaSetOptions): Promise<ReplicaSet> {
-    return new ReplicaSet(options, (await freePorts()).ingest);
+    return new ReplicaSet(options, options.port ?? (await freePorts()).ingest);
   }
 
   addressOf(index: number): string {
-    return `${this.#ipOf(index)}:${this.#port}`;
+    return `${this.#placeOf(index).address}:${this.#port}`;
   }
 
   at(index: number): CollectorProcess {
@@ -62,6 +68,8 @@ export class ReplicaSet implements AsyncDisposable {
   /** Starts one, on the volume of another where told; the name resolves to it when it is ready. */
   async start(index: number, volume = index): Promise<CollectorProcess> {
     const { size, settings = {}, endpoint, route = (_, to) => this.addressOf(to) } = this.#options;
+    const { address, backAddress, wrapper } = this.#placeOf(index);
+    const listens = address === backAddress ? { address: this.addressOf(index) } : this.#onBoth();
     const directory = join(this.#options.directory, `volume-${volume}`);
     await mkdir(directory, { recursive: true });
     const others = Array.from({ length: size }, (_, each) => each).filter((each) => each !== index);
@@ -69,9 +77,11 @@ export class ReplicaSet implements AsyncDisposable {
       directory,
       endpoint: endpoint(index),
       ports: await freePorts(),
+      adminHost: address,
+      wrapper,
       settings: {
         ...settings,
-        ingest: { address: this.addressOf(index), ...settings.ingest },
+        ingest: { ...listens, ...settings.ingest },
         firehose: { recordId: true, ...settings.firehose },
         peers: {
           addresses: others.map((each) => route(index, each)).join(","),
@@ -82,19 +92,25 @@ export class ReplicaSet implements AsyncDisposable {
     });
     this.#running.set(index, replica);
     this.#ready.add(index);
+    this.#options.hosts?.name([...this.#ready]);
     return replica;
   }
 
   /** Ends one as Kubernetes does: out of the name, and a signal. Resolves with its exit code. */
   async end(index: number, signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
     this.#ready.delete(index);
+    this.#options.hosts?.name([...this.#ready]);
     const code = await this.at(index).end(signal);
     this.#running.delete(index);
     return code;
   }
 
   async views(): Promise<ReplicaView[]> {
-    return (await Promise.all([...this.#running.values()].map((each) => each.status()))) as ReplicaView[];
+    return await Promise.all([...this.#running.keys()].map((index) => this.viewOf(index)));
+  }
+
+  async viewOf(index: number): Promise<ReplicaView> {
+    return (await this.at(index).status()) as ReplicaView;
   }
 
   /** Polls until it holds; the test's own time limit is the bound. Resolves with the milliseconds that it took. */
@@ -120,7 +136,7 @@ export class ReplicaSet implements AsyncDisposable {
 
   /** An application that sends to the name. */
   async load(key: string, options: Partial<Parameters<typeof ClientLoad.start>[0]> = {}): Promise<ClientLoad> {
-    const resolve = async (): Promise<string[]> => [...this.#ready].map((index) => this.#ipOf(index));
+    const resolve = async (): Promise<string[]> => [...this.#ready].map((index) => this.#placeOf(index).address);
     return await ClientLoad.start({
       endpoint: `standpipe:${this.#port}`,
       resolve,
@@ -135,7 +151,15 @@ export class ReplicaSet implements AsyncDisposable {
     await Promise.all([...this.#running.values()].map((replica) => replica[Symbol.asyncDispose]()));
   }
 
-  #ipOf(index: number): string {
-    return `127.0.0.${index + 1}`;
+  #placeOf(index: number): Place {
+    const { hosts } = this.#options;
+    if (hosts !== undefined) return hosts.placeOf(index);
+    const address = `127.0.0.${index + 1}`;
+    return { address, backAddress: address, wrapper: [] };
+  }
+
+  /** On all networks of its host. */
+  #onBoth(): { address: string; plaintext: boolean } {
+    return { address: `0.0.0.0:${this.#port}`, plaintext: true };
   }
 }

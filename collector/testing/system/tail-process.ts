@@ -11,8 +11,13 @@ const LOG_CHARACTERS_MAX = 200_000;
 export interface TailOptions {
   /** Positions and the configuration file go below it. */
   readonly directory: string;
+  /** On 127.0.0.1, where `sections.collector` says nothing else. */
   readonly collectorPort: number;
   readonly adminPort: number;
+  /** Where its status is asked for. @default 127.0.0.1 */
+  readonly adminHost?: string;
+  /** What comes before the command. */
+  readonly wrapper?: readonly string[];
   readonly sources: TailConfigInput["sources"];
   readonly sections?: Omit<TailConfigInput, "sources">;
 }
@@ -30,16 +35,16 @@ export interface TailStatusView {
 export class TailProcess implements AsyncDisposable {
   readonly exited: Promise<number | null>;
   readonly #child: Subprocess<"ignore", "ignore", "pipe">;
-  readonly #adminPort: number;
+  readonly #admin: string;
   readonly #following = Promise.withResolvers<void>();
   #log = "";
 
   private constructor(options: TailOptions) {
-    const { directory, adminPort } = options;
-    this.#adminPort = adminPort;
+    const { directory, adminPort, adminHost = "127.0.0.1", wrapper = [] } = options;
+    this.#admin = `${adminHost}:${adminPort}`;
     const path = TailProcess.configure(options);
     this.#child = Bun.spawn({
-      cmd: [process.execPath, ...RUNTIME.arguments, MAIN, "--config", path],
+      cmd: [...wrapper, process.execPath, ...RUNTIME.arguments, MAIN, "--config", path],
       cwd: directory,
       env: { ...RUNTIME.environment, PATH: process.env.PATH ?? "", HOME: directory },
       stdin: "ignore",
@@ -55,14 +60,15 @@ export class TailProcess implements AsyncDisposable {
   }
 
   /** Writes the configuration file, which SIGHUP has read again. Returns its path. */
-  static configure({ directory, collectorPort, adminPort, sources, sections = {} }: TailOptions): string {
+  static configure(options: TailOptions): string {
+    const { directory, collectorPort, adminPort, adminHost = "127.0.0.1", sources, sections = {} } = options;
     const path = join(directory, "standpipe-tail.yaml");
     const config: TailConfigInput = {
       ...sections,
       collector: { endpoint: `http://127.0.0.1:${collectorPort}`, ...sections.collector },
       positions: { directory: join(directory, "positions"), ...sections.positions },
       files: { refreshMs: 500, ...sections.files },
-      admin: { address: `127.0.0.1:${adminPort}` },
+      admin: { address: `${adminHost}:${adminPort}` },
       sources,
     };
     // JSON is YAML.
@@ -86,7 +92,7 @@ export class TailProcess implements AsyncDisposable {
   }
 
   async ask(path: string): Promise<Response> {
-    return await fetch(`http://127.0.0.1:${this.#adminPort}${path}`, { keepalive: false });
+    return await fetch(`http://${this.#admin}${path}`, { keepalive: false });
   }
 
   async status(): Promise<TailStatusView> {
