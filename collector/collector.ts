@@ -23,6 +23,7 @@ import { Telemetry } from "./admin/telemetry/telemetry.ts";
 import type { Clock, Random } from "./clock.ts";
 
 import type { Config, RouteConfig } from "./config.ts";
+import { tenantLimits } from "./config-tenants.ts";
 import { Adoption } from "./delivery/adoption.ts";
 
 import { forecastDrainSeconds } from "./delivery/pacing/forecast.ts";
@@ -167,9 +168,9 @@ export async function startCollector(config: Config, environment: CollectorEnvir
       credentials: access.serverCredentials,
       authenticator: access.senders,
       connectionLimits: config.ingest,
-      tenantLimits: {
-        ...config.tenants,
-        journalBytesMax: shareOf(config.journal.bytesMax, config.tenants.journalPercentMax),
+      tenants: {
+        ...tenantLimits(config.tenants, config.journal.bytesMax),
+        partsPath: join(config.journal.directory, "tenants"),
       },
       streamLimits: config.ingest,
       ...httpOptions(config, access.tls),
@@ -275,11 +276,6 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     await stop();
     throw reason;
   }
-}
-
-/** Undefined where the whole is nobody's to divide. */
-function shareOf(bytes: number, percent: number): number | undefined {
-  return percent === 100 ? undefined : (bytes * percent) / 100;
 }
 
 function describeRoute({ config, ledger, pause, status, pace: paceOf }: Route, journal: Journal): RouteStatus {

@@ -47,6 +47,20 @@ export const names = z.union(
   "must be a list of names",
 );
 
+/** A list of sections, or a text of JSON, as an environment variable has it. */
+export function listOrJson<T extends z.ZodType>(item: T, message: string) {
+  const parsed = (value: unknown): unknown => {
+    if (typeof value !== "string") return value;
+    try {
+      return JSON.parse(value);
+    } catch {
+      // The array says what is wrong with it.
+      return value;
+    }
+  };
+  return z.preprocess(parsed, z.array(item, message));
+}
+
 export const yesOrNo = z.union([
   z.boolean(),
   z.enum(["true", "false"], "must be true or false").transform((text) => text === "true"),

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { configKeys, loadConfig } from "./config.ts";
+import { tenantLimits } from "./config-tenants.ts";
 
 const MINIMAL = { STANDPIPE_FIREHOSE_STREAM: "logs" };
 
@@ -188,5 +189,36 @@ test("what identity needs beside it is said", () => {
     ],
   ] as const) {
     expect(problemsOf(() => loadConfig(file(text), MINIMAL))).toContain(words);
+  }
+});
+
+test("tenants have limits of their own, which go before those of all, in a file or as JSON in the environment", () => {
+  const text =
+    "tenants: { bytesPerSecond: 1MiB, limits: [{ tenant: shop/a, bytesPerSecond: 4MiB, journalPercentMax: 50 }] }";
+  const { tenants } = loadConfig(file(text), MINIMAL);
+  const { limits, own } = tenantLimits(tenants, 1_000);
+  expect(limits).toEqual({ bytesPerSecond: 1_048_576, inFlightBytesMax: undefined, journalBytesMax: undefined });
+  expect(own.get("shop/a")).toEqual({
+    bytesPerSecond: 4_194_304,
+    inFlightBytesMax: undefined,
+    journalBytesMax: 500,
+  });
+  const asJson = { ...MINIMAL, STANDPIPE_TENANTS_LIMITS: '[{"tenant":"b","inFlightBytesMax":"8MiB"}]' };
+  expect(tenantLimits(loadConfig(undefined, asJson).tenants, 1_000).own.get("b")).toMatchObject({
+    inFlightBytesMax: 8_388_608,
+  });
+  for (const [limit, words] of [
+    ["nobody", "tenants.limits must be a list of tenants with limits"],
+    ["[{ bytesPerSecond: 1MiB }]", "tenants.limits.0.tenant is needed: whose limits these are"],
+    ["[{ tenant: 'a b' }]", "tenants.limits.0.tenant must be a tenant's name"],
+    ["[{ tenant: a, bytesPerSecnd: 1MiB }]", "bytesPerSecnd is not a key: did you mean bytesPerSecond?"],
+    [
+      "[{ tenant: a, journalPercentMax: 0 }]",
+      "tenants.limits.0.journalPercentMax must be a whole number from 1 to 100",
+    ],
+    ["[{ tenant: a }, { tenant: a }]", "tenants.limits.1.tenant a is there twice"],
+    ["[{ tenant: a, inFlightBytesMax: 1MiB }]", "must not exceed tenants.limits.0.inFlightBytesMax"],
+  ] as const) {
+    expect(problemsOf(() => loadConfig(file(`tenants: { limits: ${limit} }`), MINIMAL))).toContain(words);
   }
 });

@@ -33,3 +33,6 @@ export const FIREHOSE_QUOTA_LARGE = {
 };
 
 export const FIREHOSE_LARGE_REGIONS: readonly string[] = ["us-east-1", "us-west-2", "eu-west-1"];
+
+/** What may name a tenant. */
+export const TENANT_NAME = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,252}$/;

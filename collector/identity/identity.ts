@@ -1,4 +1,5 @@
 /** Who a caller is. The names of tenants are chosen by operators and certificates; here is what one may look like. */
+import { TENANT_NAME } from "../limits.ts";
 
 export interface Identity {
   /** Whose limits and counters its logs fall under. */
@@ -36,5 +37,5 @@ export const NOBODY_REFUSED: Readonly<Record<Refusal, number>> = Object.freeze({
 
 /** What may name a tenant: short, printable, without anything that means something elsewhere. */
 export function isTenant(name: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,252}$/.test(name);
+  return TENANT_NAME.test(name);
 }

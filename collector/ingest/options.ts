@@ -15,7 +15,7 @@ import type { AdmissionLimits } from "./admission.ts";
 import type { IngestCounters } from "./counters.ts";
 import type { HttpTls } from "./http/http-front.ts";
 import type { StreamLimits, StreamsSnapshot } from "./streams.ts";
-import type { TenantJournal, TenantLimits, TenantStatus } from "./tenants.ts";
+import type { TenantJournal, TenantStatus, TenantsOptions } from "./tenants.ts";
 
 /** A service that is offered on the same port, by another part of the collector. */
 export interface ServedService {
@@ -66,7 +66,7 @@ export interface IngestOptions {
   /** Who may send. @default everybody */
   readonly authenticator?: Authenticator;
   /** What each tenant may take. @default all */
-  readonly tenantLimits?: TenantLimits;
+  readonly tenants?: TenantsOptions;
   /** @default CONNECTION_LIMITS_DEFAULT */
   readonly connectionLimits?: ConnectionLimits;
   /** How long a connection may be without a call. @default 4 minutes */

@@ -65,7 +65,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     services = [],
     credentials = ServerCredentials.createInsecure(),
     authenticator = new Authenticator(),
-    tenantLimits = {},
+    tenants: tenantsOptions = {},
     connectionLimits = CONNECTION_LIMITS_DEFAULT,
     connectionIdleMsMax = 240_000,
     memory = new RecycledMemory(MESSAGE_MEMORY_BYTES_MAX),
@@ -88,7 +88,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   const gate = new ReceptionGate(receptionLimits, clock, litter);
   const acceptsWrites = (): boolean => admission.acceptsWrites();
   const health = createHealth({ acceptsWrites, makesProgress, clock, pollMs: healthPollMs });
-  const tenants = new Tenants(tenantLimits, admissionLimits, appender, clock);
+  const tenants = new Tenants(tenantsOptions, admissionLimits, appender, clock);
   const take = createTake({ appender, admission, tenants, limits: scanLimits, counters, observer, clock });
   const failures = new Failures({ counters, log, clock, random, onBug });
   const exportLogs = createExport(take, counters);

@@ -1,10 +1,14 @@
 /** One tenant at its limits, and the others who do not notice. */
 import { expect, test } from "bun:test";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import type { CollectorError } from "../errors.ts";
+import { withFolder } from "../testing/temporary.ts";
 import { VirtualClock } from "../testing/virtual-clock.ts";
 import { ADMISSION_LIMITS_DEFAULT, type AdmissionLimits, type Caller } from "./admission.ts";
-import { type TenantLimits, Tenants } from "./tenants.ts";
+import { until } from "./fixture.ts";
+import { type TenantLimits, Tenants, type TenantsOptions } from "./tenants.ts";
 
 class Rig {
   readonly clock = new VirtualClock();
@@ -21,8 +25,13 @@ class Rig {
   readonly written: string[] = [];
   head = 0n;
 
-  constructor(limits: TenantLimits, room: Partial<AdmissionLimits> = {}) {
-    this.tenants = new Tenants(limits, { ...ADMISSION_LIMITS_DEFAULT, ...room }, this.journal, this.clock);
+  constructor(limits: TenantLimits, room: Partial<AdmissionLimits> = {}, options: TenantsOptions = {}) {
+    this.tenants = new Tenants(
+      { limits, ...options },
+      { ...ADMISSION_LIMITS_DEFAULT, ...room },
+      this.journal,
+      this.clock,
+    );
   }
 
   caller(tenant: string, deadlineMs = Number.POSITIVE_INFINITY): Caller & { leave: () => void } {
@@ -176,4 +185,63 @@ test("over random traffic no tenant exceeds its rate by more than the burst and 
     }),
     { numRuns: 50 },
   );
+});
+
+test("a tenant with limits of its own is held to those, and the others to what is for all", async () => {
+  const own = new Map([
+    ["large", { bytesPerSecond: 5_000 }],
+    ["free", {}],
+  ]);
+  const rig = new Rig({ bytesPerSecond: 1_000 }, { holdMsMax: 0 }, { own });
+  const burst = async (tenant: string): Promise<number> => {
+    let taken = 0;
+    while (taken < 50 && (await rig.send(tenant, 1_000, { caller: rig.caller(tenant, 0) })) === "ok") taken++;
+    return taken;
+  };
+  expect([await burst("small"), await burst("large"), await burst("free")]).toEqual([2, 10, 50]);
+});
+
+test("who has how much of the journal outlives a restart, and what was delivered meanwhile does not count", async () => {
+  await withFolder(async (folder) => {
+    const partsPath = join(folder, "tenants");
+    const limits = { journalBytesMax: 1_000 };
+    const first = new Rig(limits, { holdMsMax: 0 }, { partsPath });
+    // Half of a byte each on disk.
+    for (let count = 0; count < 15; count++) expect(await first.send("noisy", 100)).toBe("ok");
+    expect(await first.send("quiet", 100)).toBe("ok");
+    await first.clock.advance(5_000);
+    expect(existsSync(partsPath)).toBe(true);
+    expect(await first.send("noisy", 100)).toBe("ok");
+    first.tenants.drain();
+    await until(() => readFileSync(partsPath, "utf8").includes('"17"'));
+
+    const second = new Rig(limits, { holdMsMax: 0 }, { partsPath });
+    second.deliver(2n);
+    const bytes = second.tenants.status().map(({ tenant, journalBytes }) => [tenant, journalBytes]);
+    expect(bytes).toEqual([
+      ["noisy", 700],
+      ["quiet", 50],
+    ]);
+    second.head = 17n;
+    for (let count = 0; count < 6; count++) expect(await second.send("noisy", 100)).toBe("ok");
+    expect(await second.send("noisy", 100, { caller: second.caller("noisy", 0) })).toBe("tenant_over_limit");
+    expect(await second.send("quiet", 100)).toBe("ok");
+  });
+});
+
+test("a file of parts that is none, or that can't be written, costs the estimate and nothing else", async () => {
+  await withFolder(async (folder) => {
+    const partsPath = join(folder, "tenants");
+    for (const text of ["", "nonsense", "[]", '{"noisy":[["x",1]]}', '{"noisy":[["1",-1]]}', '{"noisy":7}']) {
+      writeFileSync(partsPath, text);
+      const rig = new Rig({ journalBytesMax: 1_000 }, {}, { partsPath });
+      expect(await rig.send("noisy", 100)).toBe("ok");
+      expect(rig.tenants.status()).toMatchObject([{ tenant: "noisy", journalBytes: 50 }]);
+      rig.tenants.drain();
+    }
+    const nowhere = new Rig({ journalBytesMax: 1_000 }, {}, { partsPath: join(folder, "no/such/folder") });
+    expect(await nowhere.send("noisy", 100)).toBe("ok");
+    await nowhere.clock.advance(5_000);
+    expect(await nowhere.send("noisy", 100)).toBe("ok");
+  });
 });

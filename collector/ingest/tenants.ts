@@ -10,15 +10,12 @@
  * Nobody waits for another tenant here: each has a line of its own, and a part of the waiting room at most. Streams wait
  * for as long as it takes, and bound their bytes themselves (stream-windows.ts).
  *
- * **The share of the journal is an estimate.** A commit holds requests of many tenants, compressed together, and says
- * nothing of them. So it is kept here, in memory: how many bytes a tenant has appended up to which ordinal, times what
- * the journal makes of a byte on average; it counts until the journal has given that ordinal's segment back. What is
- * summed up is as coarse as a 256th of the journal. After a restart what lies in the journal is nobody's, so a tenant
- * at its limit may take that share once more; what it took before is still on its way out.
+ * The share of the journal is an estimate that outlives a restart: tenant-parts.ts.
  */
 import type { Clock } from "../clock.ts";
 import { CollectorError } from "../errors.ts";
 import { type AdmissionLimits, type Caller, CallerGone, holdMsFor, shuttingDown } from "./admission.ts";
+import { JournalPart, readParts, writeParts } from "./tenant-parts.ts";
 
 export interface TenantLimits {
   /** @default no limit */
@@ -27,6 +24,15 @@ export interface TenantLimits {
   readonly inFlightBytesMax?: number | undefined;
   /** Bytes on disk of its undelivered logs. @default no limit */
   readonly journalBytesMax?: number | undefined;
+}
+
+export interface TenantsOptions {
+  /** Of each tenant that has none of its own. @default no limit */
+  readonly limits?: TenantLimits;
+  /** Of single tenants, whole. */
+  readonly own?: ReadonlyMap<string, TenantLimits>;
+  /** The file in which it outlives a restart who has how much of the journal. @default it does not */
+  readonly partsPath?: string | undefined;
 }
 
 /** What is asked of the journal. */
@@ -55,8 +61,8 @@ const BURST_SECONDS = 2;
 /** A part of the waiting room that one tenant may take. */
 const HELD_PART = 1 / 4;
 
-/** In how many pieces the share of the journal is kept. */
-const PIECES = 256;
+/** How often it is written down who has how much of the journal, while that changes. */
+const SAVE_MS = 5_000;
 
 /** Tenants that are remembered; those that hold nothing are forgotten beyond it. */
 const TENANTS_MAX = 4_096;
@@ -71,22 +77,21 @@ interface Held {
 }
 
 interface Tenant {
+  readonly limits: TenantLimits;
   readonly held: Held[];
   heldBytes: number;
   inFlightBytes: number;
   /** What it may send now; below nothing after a request larger than that. */
   allowance: number;
   allowanceAtMs: number;
-  /** Bytes on disk, by the ordinal below which they lie. */
-  readonly pieces: { end: bigint; bytes: number }[];
-  journalBytes: number;
+  readonly part: JournalPart;
   acknowledgedBytes: number;
   refusedCalls: number;
   isTimed: boolean;
 }
 
 export class Tenants {
-  readonly #limits: TenantLimits;
+  readonly #options: TenantsOptions;
   readonly #room: AdmissionLimits;
   readonly #journal: TenantJournal;
   readonly #clock: Clock;
@@ -95,13 +100,17 @@ export class Tenants {
   readonly #stopListening: () => void;
   #heldBytes = 0;
   #heldCalls = 0;
+  #isSaving = false;
 
   /** `room` bounds those that wait here, beside those that wait in admission. */
-  constructor(limits: TenantLimits, room: AdmissionLimits, journal: TenantJournal, clock: Clock) {
-    this.#limits = limits;
+  constructor(options: TenantsOptions, room: AdmissionLimits, journal: TenantJournal, clock: Clock) {
+    this.#options = options;
     this.#room = room;
     this.#journal = journal;
     this.#clock = clock;
+    if (options.partsPath !== undefined) {
+      for (const [name, part] of readParts(options.partsPath)) this.#tenants.set(name, this.#newTenant(name, part));
+    }
     this.#stopListening = journal.onRoom(() => {
       for (const tenant of this.#tenants.values()) this.#admitHeld(tenant);
     });
@@ -151,9 +160,10 @@ export class Tenants {
   status(): TenantStatus[] {
     return [...this.#tenants]
       .map(([name, tenant]) => {
-        this.#forgetDelivered(tenant);
-        const { acknowledgedBytes, inFlightBytes, held, refusedCalls, journalBytes } = tenant;
-        return { tenant: name, acknowledgedBytes, inFlightBytes, heldCalls: held.length, refusedCalls, journalBytes };
+        tenant.part.forget(this.#journal.tail);
+        const { acknowledgedBytes, inFlightBytes, held, refusedCalls, part } = tenant;
+        const heldCalls = held.length;
+        return { tenant: name, acknowledgedBytes, inFlightBytes, heldCalls, refusedCalls, journalBytes: part.bytes };
       })
       .sort((a, b) => b.journalBytes - a.journalBytes || b.acknowledgedBytes - a.acknowledgedBytes)
       .slice(0, SHOWN_MAX);
@@ -163,34 +173,39 @@ export class Tenants {
     const known = this.#tenants.get(name);
     if (known !== undefined) return known;
     if (this.#tenants.size >= TENANTS_MAX) this.#forgetIdle();
-    const tenant: Tenant = {
-      held: [],
-      heldBytes: 0,
-      inFlightBytes: 0,
-      allowance: (this.#limits.bytesPerSecond ?? 0) * BURST_SECONDS,
-      allowanceAtMs: this.#clock.monotonicMs(),
-      pieces: [],
-      journalBytes: 0,
-      acknowledgedBytes: 0,
-      refusedCalls: 0,
-      isTimed: false,
-    };
+    const tenant = this.#newTenant(name, new JournalPart());
     this.#tenants.set(name, tenant);
     return tenant;
   }
 
+  #newTenant(name: string, part: JournalPart): Tenant {
+    const limits = this.#options.own?.get(name) ?? this.#options.limits ?? {};
+    return {
+      limits,
+      part,
+      held: [],
+      heldBytes: 0,
+      inFlightBytes: 0,
+      allowance: (limits.bytesPerSecond ?? 0) * BURST_SECONDS,
+      allowanceAtMs: this.#clock.monotonicMs(),
+      acknowledgedBytes: 0,
+      refusedCalls: 0,
+      isTimed: false,
+    };
+  }
+
   #forgetIdle(): void {
     for (const [name, tenant] of this.#tenants) {
-      this.#forgetDelivered(tenant);
-      const isIdle = tenant.inFlightBytes === 0 && tenant.held.length === 0 && tenant.pieces.length === 0;
+      tenant.part.forget(this.#journal.tail);
+      const isIdle = tenant.inFlightBytes === 0 && tenant.held.length === 0 && tenant.part.isEmpty;
       // One that has spent its rate must not get a new one by being forgotten.
-      if (isIdle && this.#allowance(tenant) >= (this.#limits.bytesPerSecond ?? 0)) this.#tenants.delete(name);
+      if (isIdle && this.#allowance(tenant) >= (tenant.limits.bytesPerSecond ?? 0)) this.#tenants.delete(name);
     }
   }
 
   /** Why the tenant must wait now, in words; undefined where it need not. */
   #waitReason(tenant: Tenant, bytes: number): string | undefined {
-    const { bytesPerSecond, inFlightBytesMax, journalBytesMax } = this.#limits;
+    const { bytesPerSecond, inFlightBytesMax, journalBytesMax } = tenant.limits;
     if (bytesPerSecond !== undefined && this.#allowance(tenant) <= 0) {
       return `more than ${bytesPerSecond} bytes per second`;
     }
@@ -198,9 +213,9 @@ export class Tenants {
       return `more than ${inFlightBytesMax} bytes being written at once`;
     }
     if (journalBytesMax === undefined) return undefined;
-    this.#forgetDelivered(tenant);
+    tenant.part.forget(this.#journal.tail);
     const coming = (tenant.inFlightBytes + bytes) * this.#bytesPerByte;
-    if (tenant.journalBytes + coming <= journalBytesMax) return undefined;
+    if (tenant.part.bytes + coming <= journalBytesMax) return undefined;
     return `more than ${journalBytesMax} bytes of logs that are not delivered yet`;
   }
 
@@ -211,7 +226,7 @@ export class Tenants {
   }
 
   #allowance(tenant: Tenant): number {
-    const { bytesPerSecond = 0 } = this.#limits;
+    const { bytesPerSecond = 0 } = tenant.limits;
     const nowMs = this.#clock.monotonicMs();
     const grown = tenant.allowance + ((nowMs - tenant.allowanceAtMs) / 1_000) * bytesPerSecond;
     tenant.allowance = Math.min(grown, bytesPerSecond * BURST_SECONDS);
@@ -289,7 +304,7 @@ export class Tenants {
 
   /** Only time gives a tenant its rate back: nothing else tells. */
   async #wakeByRate(tenant: Tenant): Promise<void> {
-    const { bytesPerSecond } = this.#limits;
+    const { bytesPerSecond } = tenant.limits;
     if (bytesPerSecond === undefined || tenant.isTimed || this.#allowance(tenant) > 0) return;
     tenant.isTimed = true;
     await this.#clock.sleep(this.#rateWaitMs(tenant), this.#drained.signal);
@@ -298,7 +313,7 @@ export class Tenants {
   }
 
   #rateWaitMs(tenant: Tenant): number {
-    const { bytesPerSecond } = this.#limits;
+    const { bytesPerSecond } = tenant.limits;
     if (bytesPerSecond === undefined) return 0;
     return Math.ceil((Math.max(0, -this.#allowance(tenant)) / bytesPerSecond) * 1_000) + 1;
   }
@@ -308,30 +323,31 @@ export class Tenants {
     const why = this.#waitReason(tenant, bytes) ?? "more than its part of the calls that wait";
     const words = `tenant ${name} has ${why}; send it again later, or slower`;
     // Behind all that it has waiting already.
-    const behindMs =
-      ((this.#limits.bytesPerSecond ?? 0) > 0 ? tenant.heldBytes / (this.#limits.bytesPerSecond ?? 1) : 0) * 1_000;
+    const { bytesPerSecond } = tenant.limits;
+    const behindMs = bytesPerSecond === undefined ? 0 : (tenant.heldBytes / bytesPerSecond) * 1_000;
     const retryAfterMs = Math.max(1_000, this.#rateWaitMs(tenant) + behindMs);
     return new CollectorError("tenant_over_limit", words, { retryAfterMs });
   }
 
   #note(tenant: Tenant, end: bigint, bytes: number): void {
-    const { journalBytesMax } = this.#limits;
+    const { journalBytesMax } = tenant.limits;
     if (journalBytesMax === undefined) return;
-    const onDisk = bytes * this.#bytesPerByte;
-    tenant.journalBytes += onDisk;
-    const last = tenant.pieces.at(-1);
-    if (last !== undefined && last.bytes + onDisk <= journalBytesMax / PIECES) {
-      last.bytes += onDisk;
-      if (end > last.end) last.end = end;
-    } else tenant.pieces.push({ end, bytes: onDisk });
+    tenant.part.add(end, bytes * this.#bytesPerByte, journalBytesMax);
+    void this.#saveSoon();
   }
 
-  #forgetDelivered(tenant: Tenant): void {
-    const { tail } = this.#journal;
-    for (let first = tenant.pieces[0]; first !== undefined && first.end <= tail; first = tenant.pieces[0]) {
-      tenant.pieces.shift();
-      tenant.journalBytes -= first.bytes;
-    }
-    if (tenant.pieces.length === 0) tenant.journalBytes = 0;
+  async #saveSoon(): Promise<void> {
+    if (this.#isSaving || this.#options.partsPath === undefined) return;
+    this.#isSaving = true;
+    await this.#clock.sleep(SAVE_MS, this.#drained.signal);
+    this.#isSaving = false;
+    this.#save();
+  }
+
+  #save(): void {
+    const { partsPath } = this.#options;
+    if (partsPath === undefined) return;
+    for (const { part } of this.#tenants.values()) part.forget(this.#journal.tail);
+    writeParts(partsPath, new Map([...this.#tenants].map(([name, { part }]) => [name, part])));
   }
 }

@@ -46,17 +46,22 @@ function clientOf(port: number, { authority, pair }: Shown): Client {
   return new Client(`localhost:${port}`, shown, { "grpc.use_local_subchannel_pool": 1 });
 }
 
-function exportWith(client: Client, token: string | undefined): Promise<status> {
+function exportWith(
+  client: Client,
+  token: string | undefined,
+  request = logsRequest(RECORDS),
+  deadlineMs = 60_000,
+): Promise<status> {
   const metadata = new Metadata();
   if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
   const asItIs = (bytes: Buffer): Buffer => bytes;
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + deadlineMs;
   return new Promise((resolve) => {
     client.makeUnaryRequest(
       EXPORT_PATH,
       asItIs,
       asItIs,
-      logsRequest(RECORDS),
+      request,
       metadata,
       { deadline },
       (error: ServiceError | null) => resolve(error?.code ?? status.OK),
@@ -264,6 +269,64 @@ testWith(
       expect(ingest.connections.halfOpen).toBeGreaterThan(0);
       expect(ingest.httpConnections.halfOpen).toBeGreaterThan(0);
       expect(collector.log).not.toContain("a-token-of-the");
+    });
+  },
+  LIMIT_MS,
+);
+
+testWith(
+  ["openssl"],
+  "a noisy tenant fills its own part of the journal and no other's, and a restart gives it no second part",
+  async () => {
+    await withFolder(async (directory) => {
+      await using firehose = await startFirehose(directory);
+      const outage = firehose.local.faults.add({ kind: "error", error: "service_unavailable" });
+      const authority = new Authority(directory);
+      const secret = new SecretFolder(
+        join(directory, "secret"),
+        tlsSecret(authority.issue("server"), authority.certificate),
+      );
+      const tokens = join(directory, "tokens");
+      writeFileSync(tokens, "noisy a-token-of-the-noisy-one\nquiet a-token-of-the-quiet-one\n");
+      const options = {
+        directory,
+        endpoint: firehose.local.url,
+        ports: await freePorts(),
+        settings: {
+          journal: { bytesMax: "64MiB", compression: "none" },
+          identity: { certificate: secret.path("tls.crt"), key: secret.path("tls.key"), tokens },
+          tenants: { limits: JSON.stringify([{ tenant: "noisy", journalPercentMax: 25 }]) },
+        },
+      } as const;
+      const noise = logsRequest(1, 1_000_000);
+      const send = async (token: string, request: Buffer): Promise<status> => {
+        const client = clientOf(options.ports.ingest, { authority: authority.certificate });
+        try {
+          return await exportWith(client, token, request, 1_500);
+        } finally {
+          client.close();
+        }
+      };
+      const fill = async (): Promise<number> => {
+        for (let count = 0; ; count++) {
+          const code = await send("a-token-of-the-noisy-one", noise);
+          if (code === status.OK) continue;
+          expect(code).toBe(status.RESOURCE_EXHAUSTED);
+          return count;
+        }
+      };
+      const first = await CollectorProcess.start(options);
+      // A quarter of 64 MiB, in requests of 1 MB.
+      expect(await fill()).toBe(16);
+      expect(await send("a-token-of-the-quiet-one", noise)).toBe(status.OK);
+      expect(await first.end("SIGTERM")).toBe(0);
+
+      await using second = await CollectorProcess.start(options);
+      expect(await fill()).toBe(0);
+      expect(await send("a-token-of-the-quiet-one", noise)).toBe(status.OK);
+      firehose.local.faults.clear(outage);
+      await second.until(({ routes, journal }) => routes[0].ledger.waiting === 0 && journal.segments <= 1);
+      expect(await send("a-token-of-the-noisy-one", noise)).toBe(status.OK);
     });
   },
   LIMIT_MS,
