@@ -133,7 +133,7 @@ const shutdown = z.strictObject({
   drainMsMax: integer(0, 3_600_000, 25_000).describe("How long a stop may take: below the pod's grace period."),
   handOver: yesOrNo
     .default(true)
-    .describe("With peers: deliver on while stopping, then give them what is left. Not where the volume stays."),
+    .describe("With peers: deliver on while stopping, then give them what is left; false leaves it on the volume."),
 });
 
 const route = z.strictObject({

@@ -122,6 +122,19 @@ storageClass: { create: true }
   LIMIT_MS,
 );
 
+testWith(["helm"], "ports say what they speak: plaintext, or TLS where there is a certificate", () => {
+  const spoken = (values: string): string[] =>
+    renderChart(HELM, values)
+      .filter(({ kind }) => kind === "Service")
+      .flatMap(({ spec }) => spec.ports.map((port: { appProtocol: string }) => port.appProtocol));
+  expect(spoken("")).toEqual(["kubernetes.io/h2c", "http", "kubernetes.io/h2c"]);
+  expect(spoken("config: { identity: { certificate: /etc/standpipe-tls/tls.crt } }")).toEqual([
+    "https",
+    "https",
+    "https",
+  ]);
+});
+
 testWith(["helm"], "a longer drain makes a longer grace period", () => {
   const objects = renderChart(HELM, "config: { shutdown: { drainMsMax: 3599500 } }");
   expect(find(objects, "StatefulSet", "standpipe").spec.template.spec.terminationGracePeriodSeconds).toBe(3_630);
@@ -135,6 +148,7 @@ testWith(["helm"], "values with a slip in them are refused, and the slip is name
     ["autoscaling: { cpuUtilization: 0 }", "cpuUtilization"],
     ["volume: { size: 20 GB }", "size"],
     ["environment: { A: 1 }", "environment"],
+    ['environment: { STANDPIPE_SHUTDOWN_DRAIN_MS_MAX: "1" }', "STANDPIPE_SHUTDOWN_DRAIN_MS_MAX"],
     ["config: { shutdown: { drainMsMax: soon } }", "drainMsMax"],
     ["resources: { limits: { memory: null } }", "memory"],
   ];

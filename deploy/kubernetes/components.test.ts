@@ -14,7 +14,7 @@ import { offences } from "./policy.ts";
 import { unknownKeys, wrongValues } from "./schemas.ts";
 
 const LIMIT_MS = 60_000;
-const COLLECTOR_COMPONENTS = ["ingest-saturation", "tls"];
+const COLLECTOR_COMPONENTS = ["ingest-saturation", "tls", "tokens"];
 const AGENT_COMPONENTS = ["agent-sidecar", "pod-labels"];
 
 test("every component is looked at by a test", () => {
@@ -57,6 +57,37 @@ for (const overlay of ["deployment", "durable"]) {
     expect(asked.spec.dnsNames).toContain(config.peers.serverName);
   });
 }
+
+testWith(["kubectl"], "with the component tls, every port of a Service says that it speaks TLS", () => {
+  const services = renderWithComponents(KUBECTL, "durable", ["tls"]).filter(({ kind }) => kind === "Service");
+  const spoken = services.flatMap(({ spec }) => spec.ports.map((port: { appProtocol: string }) => port.appProtocol));
+  expect(spoken).toEqual(["https", "https", "https"]);
+});
+
+testWith(
+  ["kubectl"],
+  "with the component tokens, senders and replicas show tokens from the files that are mounted",
+  () => {
+    const objects = renderWithComponents(KUBECTL, "durable", ["tls", "tokens"]);
+    const text = find(objects, "ConfigMap", "standpipe-config").data["standpipe.yaml"];
+    const { data } = find(objects, "ConfigMap", "standpipe-environment");
+    const { identity, peers } = loadConfig({ path: "standpipe.yaml", text }, data);
+    const [pod] = podTemplates(objects);
+    const mounts: { name: string; mountPath: string }[] = pod?.spec.containers[0].volumeMounts ?? [];
+    const mountPath = mounts.find(({ name }) => name === "tokens")?.mountPath;
+    expect([identity.tokens, peers.tokens]).toEqual([`${mountPath}/senders`, `${mountPath}/replicas`]);
+    // The job that adopts a volume has the same configuration, and needs the same files.
+    const job = parse(readFileSync(join(import.meta.dir, "adopt-job.yaml"), "utf8")).spec.template.spec;
+    for (const name of ["tls", "tokens"]) {
+      const mountOf = (spec: typeof job) =>
+        spec.containers[0].volumeMounts.find((mount: { name: string }) => mount.name === name);
+      expect(mountOf(job)).toEqual(mountOf(pod?.spec));
+      const secretOf = (spec: typeof job) =>
+        spec.volumes.find((volume: { name: string }) => volume.name === name).secret.secretName;
+      expect(secretOf(job)).toBe(secretOf(pod?.spec));
+    }
+  },
+);
 
 testWith(
   ["helm", "kubectl"],

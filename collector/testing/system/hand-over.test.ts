@@ -14,6 +14,8 @@ const VERIFY = join(import.meta.dir, "../../../clients/verify/main.ts");
 const LIMIT_MS = 180_000;
 const REQUESTS = 30;
 const RECORDS = 20 * REQUESTS;
+/** In 1 MiB of these. */
+const PIECE_RECORDS_MAX = 2 ** 20 / 100;
 
 interface FleetView {
   readonly peers: { readonly heard: readonly unknown[] };
@@ -26,6 +28,7 @@ class Fleet implements AsyncDisposable {
   readonly #ports: readonly Ports[];
   readonly #settings: Settings;
   readonly running: CollectorProcess[] = [];
+  #past = "";
 
   private constructor(directory: string, endpoint: string, ports: readonly Ports[], settings: Settings) {
     this.#directory = directory;
@@ -65,8 +68,14 @@ class Fleet implements AsyncDisposable {
         shutdown: { drainMsMax: 8_000, ...this.#settings.shutdown },
       },
     });
+    this.#past += this.running[index]?.log ?? "";
     this.running[index] = replica;
     return replica;
+  }
+
+  /** The log lines of all that ran. */
+  get said(): string {
+    return this.#past + this.running.map(({ log }) => log).join("");
   }
 
   at(index: number): CollectorProcess {
@@ -87,6 +96,15 @@ class Fleet implements AsyncDisposable {
 async function seen(replica: CollectorProcess, condition: (view: FleetView) => boolean): Promise<FleetView> {
   const view = await replica.until((status) => condition(status as unknown as FleetView));
   return view as unknown as FleetView;
+}
+
+/** The ranges of which log lines say that they may be delivered twice. */
+function perhapsTwice(log: string): { first: number; end: number }[] {
+  return log
+    .split("\n")
+    .filter((line) => line.includes("hand-over") && line.includes('"first"'))
+    .map((line) => JSON.parse(line) as { first: string; end: string })
+    .map(({ first, end }) => ({ first: Number(first), end: Number(end) }));
 }
 
 function takeDown(firehose: ObservedFirehose): number {
@@ -224,6 +242,13 @@ for (const victim of ["giver", "taker"] as const) {
         expect(new Set(idsOf.keys())).toEqual(sender.acknowledged);
         // Nobody was killed while it took from the sender, so each record was accepted once.
         expect([...idsOf.values()].every((ids) => ids.size === 1)).toBe(true);
+        // What was delivered by both is one piece a time at most, and was told.
+        const told = perhapsTwice(fleet.said);
+        expect(told.every(({ first, end }) => end - first <= PIECE_RECORDS_MAX)).toBe(true);
+        const doubled = lines.filter(({ ordinal }, at) => lines.findIndex((each) => each.ordinal === ordinal) < at);
+        const isTold = (ordinal: number) => told.some(({ first, end }) => first <= ordinal && ordinal < end);
+        expect(doubled.filter(({ ordinal }) => !isTold(ordinal))).toEqual([]);
+        console.log(JSON.stringify({ victim, told: told.length, doubled: doubled.length }));
       });
     },
     LIMIT_MS,
