@@ -46,9 +46,7 @@ export const connectionKeys = {
   handshakeMsMax: integer(100, 600_000, 10_000).describe(
     "How long a new connection may take to speak HTTP/2, or over HTTP to send the headers of a request.",
   ),
-  connectionIdleMsMax: integer(1_000, 86_400_000, 240_000).describe(
-    "How long a connection may be without a call; over HTTP half a minute at most.",
-  ),
+  connectionIdleMsMax: integer(1_000, 86_400_000, 240_000).describe("How long a connection may be without a call."),
 };
 
 /** Keys of the section `peers`. */

@@ -98,6 +98,8 @@ export interface HttpOptions {
   readonly requestsMax?: number;
   /** How long a request is held: HTTP tells of no deadline. @default 8 s, within the ten of common exporters */
   readonly holdMsMax?: number;
+  /** How long a body may take to arrive, in seconds. @default 30 */
+  readonly bodySecondsMax?: number;
   /** @default plaintext */
   readonly tls?: HttpTls;
 }

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { Metadata, status } from "@grpc/grpc-js";
 import { Authenticator } from "../../identity/authenticator.ts";
 import { CONNECTION_LIMITS_DEFAULT } from "../../identity/connection-guard.ts";
 import { checkTls } from "../../identity/tls-files.ts";
@@ -82,6 +83,26 @@ test("who says nothing, or a header at a time, is cut off in time; who has sent 
   expect(run.appender.records).toBe(2);
 });
 
+test("a body that trickles is cut off, the first one of a connection and those after it, small and large", async () => {
+  await using run = await start({ http: { address: "127.0.0.1:0", bodySecondsMax: 4 } });
+  const connections = [10_000, 200_000].flatMap((length) =>
+    [0, 1].map((before) => {
+      const one = open(run.http);
+      for (let each = 0; each < before; each++) one.socket.write(whole());
+      return { one, before, head: `${HEAD}content-length: ${length}\r\n\r\n` };
+    }),
+  );
+  await until(() => connections.every(({ one, before }) => before === 0 || one.told !== ""));
+  for (const { one, head } of connections) one.socket.write(head);
+  const trickle = setInterval(() => {
+    for (const { one } of connections) one.socket.write("x");
+  }, 200);
+  await until(() => connections.every(({ one }) => one.isClosed));
+  clearInterval(trickle);
+  await until(() => run.server.snapshot().httpRequests === 0 && run.server.snapshot().receivingBytes === 0);
+  expect(run.appender.records).toBe(2);
+});
+
 test("a connection without a request is closed after connectionIdleMsMax, and one with a request is not", async () => {
   await using run = await start({ connectionIdleMsMax: 1_000 });
   const idle = open(run.http);
@@ -113,6 +134,31 @@ test("a connection at its age ends with the next answer, so that its client find
   expect(one.told).toStartWith("HTTP/1.1 200");
   expect(one.told.toLowerCase()).toContain("connection: close");
   expect(run.appender.records).toBe(2);
+});
+
+test("headers that are too long are refused on both ports, and the next request is none the worse for it", async () => {
+  await using run = await start();
+  const KIB = 1024;
+  const post = async (bytes: number): Promise<number> => {
+    const headers = { "content-type": "application/x-protobuf", "x-long": "a".repeat(bytes) };
+    const url = `http://127.0.0.1:${run.http}/v1/logs`;
+    return (await fetch(url, { method: "POST", body: logsRequest(1), headers, keepalive: false })).status;
+  };
+  expect([await post(12 * KIB), await post(20 * KIB), await post(4 * KIB * KIB), await post(0)]).toEqual([
+    200, 431, 431, 200,
+  ]);
+  const exported = async (bytes: number): Promise<boolean> => {
+    const metadata = new Metadata();
+    for (let at = 0; at < bytes; at += KIB) metadata.set(`x-${at}`, "a".repeat(KIB));
+    return (await run.client.export(logsRequest(1), { metadata, deadlineMs: 20_000 })).code === status.OK;
+  };
+  expect([await exported(48 * KIB), await exported(100 * KIB), await exported(4 * KIB * KIB)]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  expect(await exported(0)).toBe(true);
+  expect(run.appender.records).toBe(4);
 });
 
 /** Ports that this process listens on. */

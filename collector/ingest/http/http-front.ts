@@ -8,7 +8,8 @@
  * machine who found Bun's server by himself: it is nobody's, so that there is no way around TLS and the limits.
  *
  * Bounds: those of connection-guard.ts (a connection must have sent the headers of its first request within
- * `handshakeMsMax`), and `idleMsMax` between two requests. Bun's server bounds the time for headers and bodies.
+ * `handshakeMsMax`), and `idleMsMax` between two requests: Bun closes no connection that had one. Its server bounds the
+ * time for bodies.
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";

@@ -5,7 +5,7 @@
  * server behind it makes requests of them, and answers. A client's certificate or a token says who somebody is.
  *
  * Bounds: `requestsMax` requests at once, large bodies within what gRPC's have as well (reception.ts), and
- * `BODY_SECONDS_MAX` for a body to arrive; Bun itself ends a connection whose headers are not here after some ten seconds.
+ * `bodySecondsMax` for a body to arrive; Bun itself ends a connection whose headers are not here after some ten seconds.
  */
 import type { Server } from "bun";
 import type { Clock, Random } from "../../clock.ts";
@@ -26,6 +26,8 @@ export interface HttpServerOptions {
   /** Requests at once. */
   readonly requestsMax: number;
   readonly requestBytesMax: number;
+  /** From the headers to the end of the body. Bun counts up to 255, in steps of four. @default 30 */
+  readonly bodySecondsMax?: number | undefined;
   readonly run: HttpExport;
   /** Of this port alone. */
   readonly guard: ConnectionGuard;
@@ -47,7 +49,6 @@ export interface HttpServer {
 
 export const LOGS_PATH = "/v1/logs";
 
-/** From the headers to the end of the body. Bun counts seconds, up to 255, in steps of four. */
 const BODY_SECONDS_MAX = 30;
 
 /** Bun breaks off beyond this; up to it a sender is told what the limit is. */
@@ -56,6 +57,7 @@ const SLACK_BYTES = 64 * 1024;
 /** Listens. Rejects with CollectorError `config_invalid` where the address can't be had. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { address, tls, origins, requestsMax, requestBytesMax, run, guard, clock, random } = options;
+  const timeoutSeconds = options.bodySecondsMax ?? BODY_SECONDS_MAX;
   const crossOrigin = new CrossOrigin(origins);
   let requests = 0;
   let isDraining = false;
@@ -78,7 +80,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     try {
       const connection = {
         certificate: visit.certificate,
-        timeoutSeconds: BODY_SECONDS_MAX,
+        timeoutSeconds,
         setTimeoutSeconds: (seconds: number) => inner.timeout(request, seconds),
       };
       const response = await run(request, connection);
@@ -93,7 +95,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const inner: Server<undefined> = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
-    idleTimeout: BODY_SECONDS_MAX,
+    idleTimeout: timeoutSeconds,
     maxRequestBodySize: requestBytesMax + SLACK_BYTES,
     fetch: async (request, server) => {
       const visit = front?.enter(server.requestIP(request)?.port);
