@@ -45,6 +45,7 @@ export class ReplicaSet implements AsyncDisposable {
   readonly #port: number;
   readonly #running = new Map<number, CollectorProcess>();
   readonly #ready = new Set<number>();
+  #said = "";
 
   private constructor(options: ReplicaSetOptions, port: number) {
     this.#options = options;
@@ -57,6 +58,11 @@ export class ReplicaSet implements AsyncDisposable {
 
   addressOf(index: number): string {
     return `${this.#placeOf(index).address}:${this.#port}`;
+  }
+
+  /** The log lines of those that were ended. */
+  get said(): string {
+    return this.#said;
   }
 
   at(index: number): CollectorProcess {
@@ -100,7 +106,9 @@ export class ReplicaSet implements AsyncDisposable {
   async end(index: number, signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
     this.#ready.delete(index);
     this.#options.hosts?.name([...this.#ready]);
-    const code = await this.at(index).end(signal);
+    const replica = this.at(index);
+    const code = await replica.end(signal);
+    this.#said += replica.log;
     this.#running.delete(index);
     return code;
   }
