@@ -127,8 +127,9 @@ testWith(["helm"], "ports say what they speak: plaintext, or TLS where there is 
     renderChart(HELM, values)
       .filter(({ kind }) => kind === "Service")
       .flatMap(({ spec }) => spec.ports.map((port: { appProtocol: string }) => port.appProtocol));
-  expect(spoken("")).toEqual(["kubernetes.io/h2c", "http", "kubernetes.io/h2c"]);
+  expect(spoken("")).toEqual(["kubernetes.io/h2c", "http", "kubernetes.io/h2c", "kubernetes.io/h2c"]);
   expect(spoken("config: { identity: { certificate: /etc/standpipe-tls/tls.crt } }")).toEqual([
+    "https",
     "https",
     "https",
     "https",

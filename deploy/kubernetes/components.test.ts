@@ -61,7 +61,7 @@ for (const overlay of ["deployment", "durable"]) {
 testWith(["kubectl"], "with the component tls, every port of a Service says that it speaks TLS", () => {
   const services = renderWithComponents(KUBECTL, "durable", ["tls"]).filter(({ kind }) => kind === "Service");
   const spoken = services.flatMap(({ spec }) => spec.ports.map((port: { appProtocol: string }) => port.appProtocol));
-  expect(spoken).toEqual(["https", "https", "https"]);
+  expect(spoken).toEqual(["https", "https", "https", "https"]);
 });
 
 testWith(

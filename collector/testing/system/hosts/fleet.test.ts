@@ -45,7 +45,7 @@ function scenarios(where: string): void {
   test(
     `${where}: three replicas are rolled under 10,000 logs/s: no send fails, nothing is lost, nothing comes twice`,
     async () => {
-      const settings = { shutdown: { drainMsMax: 16_000 } };
+      const settings = { shutdown: { drainMsMax: 6_000 } };
       await withRig({ replicas: 3, mibPerSecond: 4, settings }, async (rig) => {
         const { replicas } = rig;
         for (const index of [0, 1, 2]) await replicas.start(index);
