@@ -42,8 +42,7 @@ environment:
 /** An object without what tells only by which of the two it was made. */
 function essence(object: KubernetesObject): unknown {
   const copy = structuredClone(object);
-  // biome-ignore lint/suspicious/noExplicitAny: fields are taken out of a tree of YAML.
-  const strip = (metadata: any) => {
+  const strip = (metadata: KubernetesObject["spec"]) => {
     if (metadata === undefined) return;
     delete metadata.namespace;
     for (const label of ["helm.sh/chart", "app.kubernetes.io/managed-by"]) delete metadata.labels?.[label];

@@ -165,8 +165,7 @@ spec:
 
 test("our rules find what they are for", () => {
   expect(offences(GOOD)).toEqual([]);
-  // biome-ignore lint/suspicious/noExplicitAny: a pod is bent here, field by field.
-  const bends: [(pod: any, container: any) => void, string][] = [
+  const bends: [(pod: KubernetesObject["spec"], container: KubernetesObject["spec"]) => void, string][] = [
     [(pod) => delete pod.enableServiceLinks, "enableServiceLinks"],
     [(pod) => delete pod.automountServiceAccountToken, "token of the Kubernetes API"],
     [(pod) => Object.assign(pod, { hostNetwork: true }), "namespace of the node"],

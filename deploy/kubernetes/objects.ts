@@ -19,8 +19,7 @@ export type Words = Readonly<Record<string, string>>;
 export interface PodTemplate {
   readonly owner: KubernetesObject;
   readonly labels: Words;
-  // biome-ignore lint/suspicious/noExplicitAny: as above.
-  readonly spec: any;
+  readonly spec: KubernetesObject["spec"];
 }
 
 export function parseObjects(text: string): KubernetesObject[] {
