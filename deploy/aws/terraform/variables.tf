@@ -1,6 +1,10 @@
 variable "stream_name" {
   type    = string
   default = "standpipe"
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{0,26}$", var.stream_name))
+    error_message = "Must be 1 to 27 lower-case letters, digits, dots and dashes: the names of bucket and roles begin with it."
+  }
 }
 
 variable "compression" {
