@@ -2,15 +2,16 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { HELM, KUBECTL } from "../collector/testing/kubernetes-tools.ts";
-import { testWith } from "../collector/testing/tools.ts";
-import { parseObjects } from "./kubernetes/objects.ts";
+import { HELM, KUBECTL } from "../../collector/testing/kubernetes-tools.ts";
+import { testWith } from "../../collector/testing/tools.ts";
+import { parseObjects } from "./objects.ts";
 
-const ROOT = join(import.meta.dir, "..");
-const PAGES = [...readdirSync(import.meta.dir).filter((name) => name.endsWith(".md")), "aws/README.md"];
+const ROOT = join(import.meta.dir, "../..");
+const DEPLOY = join(ROOT, "deploy");
+const PAGES = [...readdirSync(DEPLOY).filter((name) => name.endsWith(".md")), "aws/README.md"];
 const LIMIT_MS = 60_000;
 
-const read = (page: string): string => readFileSync(join(import.meta.dir, page), "utf8");
+const read = (page: string): string => readFileSync(join(DEPLOY, page), "utf8");
 
 /** Commands in blocks and in the text, each in one line. */
 function commandsIn(text: string): string[] {
@@ -28,7 +29,7 @@ test("every path below deploy that a document names is there, and so is the targ
   for (const page of PAGES) {
     const targets = [...read(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(([, target = ""]) => target);
     const missing = targets.filter(
-      (target) => !/^https?:/.test(target) && !existsSync(join(import.meta.dir, dirname(page), target)),
+      (target) => !/^https?:/.test(target) && !existsSync(join(DEPLOY, dirname(page), target)),
     );
     expect([page, missing]).toEqual([page, []]);
   }
