@@ -184,6 +184,12 @@ test("with ledgers that are not named, nothing that arrived counts as lost, and 
     }),
     { numRuns: 500 },
   );
+  // It took one and gave one away: the one that it took does not explain the one that is gone.
+  const between = new Fleet();
+  for (const id of ["b", "c"]) between.accept(id, 1);
+  between.give("c", "a");
+  between.give("b", "c");
+  expect(judgeFleet(between, ["c"], new Set())).toMatchObject({ lost: 0n, unproved: 1n });
   const fleet = new Fleet();
   fleet.accept("a", 5);
   fleet.give("a", "b");

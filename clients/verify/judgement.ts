@@ -120,19 +120,54 @@ export function judge(ledgers: readonly LedgerFacts[], tally: Tally, rangesMax: 
     const missingInOthers = survey(missingIn(once, inOthers), 0).count;
     const capacity = ledger.filtered + ledger.quarantined + recordsTaken(ledger);
     const explained = least(missing.count - missingInOthers, capacity);
-    return { ledger, missing, missingInOthers, explained, spare: capacity - explained };
+    return { ledger, missing, missingInOthers, explained, elsewhere: 0n, unproved: 0n, spare: capacity - explained };
   });
   // What takers have in their counts beyond what is missing of their own ordinals.
   let spare = surveys.reduce((sum, each) => sum + each.spare, 0n);
   const takenOfNamed = ledgers.flatMap((each) => each.taken.filter(({ collectorId }) => named.has(collectorId)));
   const handedOver = ledgers.reduce((sum, each) => sum + each.handedOver, 0n);
   let handedAway = most(0n, handedOver - takenOfNamed.reduce((sum, { records }) => sum + records, 0n));
-  const judgements = surveys.map(({ ledger, missing, missingInOthers, explained }): Judgement => {
+  for (const each of surveys) {
+    each.elsewhere = least(each.missingInOthers, spare);
+    spare -= each.elsewhere;
+    const open = each.missing.count - each.missingInOthers - each.explained;
+    each.unproved = least(open, least(each.ledger.handedOver, handedAway));
+    handedAway -= each.unproved;
+  }
+  // One that took some and gave some to a collector without a ledger: what it took explains what is missing of others, and of
+  // its own as many are unproved instead.
+  const fromOthers = (needed: bigint): bigint => {
+    let found = least(needed, spare);
+    spare -= found;
+    for (const each of surveys) {
+      const given = least(each.ledger.handedOver - each.unproved, handedAway);
+      const moved = least(needed - found, least(each.explained, given));
+      each.explained -= moved;
+      each.unproved += moved;
+      handedAway -= moved;
+      found += moved;
+    }
+    return found;
+  };
+  for (const each of surveys) each.elsewhere += fromOthers(each.missingInOthers - each.elsewhere);
+  const unnamed = [...taken].filter(([collectorId]) => !named.has(collectorId));
+  const origins = unnamed.map(([collectorId, ranges]): OriginJudgement => {
+    const { once, again } = tally.of(collectorId);
+    const missing = survey(missingIn(once, ranges), rangesMax);
+    const elsewhere = fromOthers(missing.count);
+    return {
+      collectorId,
+      taken: ranges.reduce((sum, { first, end }) => sum + end - first, 0n),
+      arrived: once.size,
+      missing: missing.count,
+      missingRanges: missing.ranges,
+      elsewhere,
+      lost: missing.count - elsewhere,
+      doubled: again.size,
+    };
+  });
+  const judgements = surveys.map(({ ledger, missing, explained, elsewhere, unproved }): Judgement => {
     const { once, again, beyond, incomplete } = tally.of(ledger.collectorId);
-    const elsewhere = least(missingInOthers, spare);
-    spare -= elsewhere;
-    const unproved = least(missing.count - missingInOthers - explained, least(ledger.handedOver, handedAway));
-    handedAway -= unproved;
     const doubled = survey(again.ranges(), rangesMax);
     const open = subtract({ first: ledger.cursor, end: ledger.head }, taken.get(ledger.collectorId) ?? []);
     return {
@@ -149,23 +184,6 @@ export function judge(ledgers: readonly LedgerFacts[], tally: Tally, rangesMax: 
       waiting: survey(missingIn(once, open), 0).count,
       beyond,
       incomplete,
-    };
-  });
-  const unnamed = [...taken].filter(([collectorId]) => !named.has(collectorId));
-  const origins = unnamed.map(([collectorId, ranges]): OriginJudgement => {
-    const { once, again } = tally.of(collectorId);
-    const missing = survey(missingIn(once, ranges), rangesMax);
-    const elsewhere = least(missing.count, spare);
-    spare -= elsewhere;
-    return {
-      collectorId,
-      taken: ranges.reduce((sum, { first, end }) => sum + end - first, 0n),
-      arrived: once.size,
-      missing: missing.count,
-      missingRanges: missing.ranges,
-      elsewhere,
-      lost: missing.count - elsewhere,
-      doubled: again.size,
     };
   });
   return { judgements, origins };
