@@ -93,6 +93,7 @@ export class ReplicaSet implements AsyncDisposable {
           addresses: others.map((each) => route(index, each)).join(","),
           intervalMs: INTERVAL_MS,
           leaseMs: LEASE_MS,
+          ...settings.peers,
         },
       },
     });
