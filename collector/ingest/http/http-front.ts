@@ -88,7 +88,8 @@ export class HttpFront {
     const front = new HttpFront(options);
     const { hostname, port } = options;
     await new Promise<void>((resolve, reject) => {
-      front.#listener.once("error", reject);
+      // For good: what it can't accept later on, for want of descriptors, its client tries again.
+      front.#listener.on("error", reject);
       front.#listener.listen({ host: hostname, port }, () => resolve());
     });
     void front.#endIdle();
