@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { connect as tlsConnect } from "node:tls";
 import { Metadata, status } from "@grpc/grpc-js";
 import { Authenticator } from "../../identity/authenticator.ts";
 import { CONNECTION_LIMITS_DEFAULT } from "../../identity/connection-guard.ts";
@@ -160,6 +161,49 @@ test("headers that are too long are refused on both ports, and the next request 
   expect(await exported(0)).toBe(true);
   expect(run.appender.records).toBe(4);
 });
+
+testWith(
+  ["openssl"],
+  "clients that leave at any moment, with and without TLS, cost nothing but their connection",
+  async () => {
+    await withFolder(async (folder) => {
+      const authority = new Authority(folder);
+      const { certificate, key } = authority.issue("server");
+      const value = checkTls(certificate, key, undefined, Date.now());
+      const files = { value, onChange: () => () => undefined };
+      for (const tls of [undefined, { files, clients: "none" as const }]) {
+        await using run = await start({ http: { address: "127.0.0.1:0", ...(tls === undefined ? {} : { tls }) } });
+        const request = Buffer.concat([Buffer.from(`${HEAD}content-length: 200000\r\n\r\n`), Buffer.alloc(200_000)]);
+        const gone = Array.from({ length: 120 }, async (_, index) => {
+          const socket =
+            tls === undefined
+              ? connect(run.http, "127.0.0.1")
+              : tlsConnect({ host: "127.0.0.1", port: run.http, ca: authority.certificate, servername: "localhost" });
+          socket.on("error", () => undefined);
+          socket.on("data", () => undefined);
+          socket.write(request.subarray(0, Math.floor((request.length * (index % 12)) / 11)));
+          await Bun.sleep(index % 7);
+          if (index % 2 === 0) socket.resetAndDestroy();
+          else socket.destroy();
+        });
+        await Promise.all(gone);
+        await until(() => run.at().open === 0 && run.server.snapshot().httpRequests === 0);
+        expect(run.server.snapshot()).toMatchObject({ receivingBytes: 0, unreadCalls: 0, inFlightBytes: 0 });
+        const { status: answered } = await fetch(
+          `http${tls === undefined ? "" : "s"}://localhost:${run.http}/v1/logs`,
+          {
+            method: "POST",
+            body: logsRequest(1),
+            headers: { "content-type": "application/x-protobuf" },
+            keepalive: false,
+            tls: { ca: authority.certificate },
+          },
+        );
+        expect(answered).toBe(200);
+      }
+    });
+  },
+);
 
 /** Ports that this process listens on. */
 function ownPorts(): number[] {

@@ -166,6 +166,7 @@ export class HttpFront {
   }
 
   #pass(socket: Socket, certificate: CertificateNames | undefined): void {
+    socket.on("error", () => socket.destroy());
     // The guard was asked first.
     if (socket.destroyed) return;
     const { innerPort, ageMsMax, clock, random } = this.#options;
@@ -173,7 +174,6 @@ export class HttpFront {
     const connection: Connection = { socket, certificate, endsAtMs, requests: 0, idleSinceMs: undefined };
     let port: number | undefined;
     this.#connections.add(connection);
-    socket.on("error", () => socket.destroy());
     socket.on("close", () => {
       this.#connections.delete(connection);
       if (port !== undefined) this.#byPort.delete(port);
