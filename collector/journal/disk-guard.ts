@@ -94,9 +94,7 @@ export class DiskGuard {
         "the disk is full: senders are held back, delivery goes on and makes room",
       );
     }
-    this.#watching ??= this.#watch().finally(() => {
-      this.#watching = undefined;
-    });
+    this.#watching ??= this.#watch();
   }
 
   async #watch(): Promise<void> {
@@ -109,6 +107,8 @@ export class DiskGuard {
       if (this.#freeBytes < freeBytesMin + reserveBytes) continue;
       await this.#reserve();
       if (!this.#reserved) continue;
+      // Before it is told: whoever takes the room may fill the disk in the same turn, and then it must be watched anew.
+      this.#watching = undefined;
       this.#isFull = false;
       log.info({ directory, freeBytes: this.#freeBytes }, "the disk has room again");
       this.onRoom();
