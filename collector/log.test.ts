@@ -38,10 +38,12 @@ test("what is said of another route, or at another level, is not the same", () =
   const { log, lines } = startLog();
   log.child({ route: "a" }).error("holding");
   log.child({ route: "b" }).error("holding");
+  log.error({ route: "c" }, "holding");
   log.warn("holding");
   expect(lines.map(({ route, level }) => [route, level])).toEqual([
     ["a", 50],
     ["b", 50],
+    ["c", 50],
     [undefined, 40],
   ]);
 });

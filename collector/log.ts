@@ -59,7 +59,8 @@ export function logOptions(level: string, clock: Clock): LoggerOptions {
         // A fatal line is the last one: it is never held back.
         if (lineLevel !== WARN_LEVEL && lineLevel !== ERROR_LEVEL) return method.apply(this, args);
         const message = args.find((each) => typeof each === "string") ?? "";
-        const key = `${lineLevel} ${this.bindings().route ?? ""} ${message}`;
+        const route = this.bindings().route ?? (args[0] as { route?: unknown } | undefined)?.route;
+        const key = `${lineLevel} ${String(route)} ${message}`;
         const fold = folds.get(key);
         if (fold !== undefined) {
           fold.count += 1;

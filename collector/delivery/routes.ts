@@ -49,6 +49,8 @@ const RATE_KEYS: readonly (keyof RouteConfig)[] = [
 export class Routes {
   readonly #options: RoutesOptions;
   #routes: Route[] = [];
+  /** Names of those that ran in this process and are configured no more. */
+  readonly #gone = new Set<string>();
   /** Changes are made one after the other. */
   #changing: Promise<void> = Promise.resolve();
 
@@ -131,22 +133,25 @@ export class Routes {
     const gone = this.#routes.filter(({ config }) => !configs.some(({ name }) => name === config.name));
     await Promise.all(gone.map((route) => route.stop(stopMsMax)));
     this.#routes = this.#routes.filter((route) => !gone.includes(route));
-    for (const { config } of gone) log.info({ route: config.name }, "the route has stopped");
+    for (const { config } of gone) {
+      this.#gone.add(config.name);
+      log.info({ route: config.name }, "the route has stopped");
+    }
 
     for (const config of configs) {
+      this.#gone.delete(config.name);
       const running = this.#routes.find((route) => route.config.name === config.name);
       if (running === undefined) this.#routes.push(this.#start(config));
       else if (!isDeepStrictEqual(running.config, config)) await this.#change(running, config);
     }
 
     for (const name of forget) {
-      if (!journal.dormantRoutes.includes(name) && !gone.some(({ config }) => config.name === name)) continue;
+      if (!journal.dormantRoutes.includes(name) && !this.#gone.has(name)) continue;
       await journal.forget(name);
+      this.#gone.delete(name);
       log.warn({ route: name }, "the route is forgotten: what it had not delivered is nobody's to deliver");
     }
-    const orphans = [...journal.dormantRoutes, ...gone.map(({ config }) => config.name)].filter(
-      (name) => !forget.includes(name),
-    );
+    const orphans = [...journal.dormantRoutes, ...this.#gone];
     if (orphans.length > 0) {
       log.warn(
         { routes: orphans },
