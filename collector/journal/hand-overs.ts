@@ -29,6 +29,7 @@ import type { Log } from "../log.ts";
 import { extractRecords } from "../otlp/edit.ts";
 import type { Meta } from "./meta.ts";
 import type { Origin } from "./port.ts";
+import { Turns } from "./turns.ts";
 
 /** Log records of another collector, for one route. */
 export interface HandedOver {
@@ -83,7 +84,7 @@ export class HandOvers {
   readonly #options: HandOversOptions;
   readonly #rows = new Map<string, TakenRow>();
   /** One at a time for each collector and route. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new Turns();
   #takenRecords = 0;
 
   private constructor(options: HandOversOptions) {
@@ -123,15 +124,7 @@ export class HandOvers {
    */
   take(handed: HandedOver): Promise<void> {
     const key = takenKey(handed.origin.collectorId, handed.route);
-    const before = this.#turns.get(key) ?? Promise.resolve();
-    const turn = before.then(() => this.#take(key, handed));
-    const settled = turn
-      .catch(() => undefined)
-      .finally(() => {
-        if (this.#turns.get(key) === settled) this.#turns.delete(key);
-      });
-    this.#turns.set(key, settled);
-    return turn;
+    return this.#turns.take(key, () => this.#take(key, handed));
   }
 
   /** What was taken for a route, by the collector that accepted it. */

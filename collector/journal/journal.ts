@@ -51,6 +51,7 @@ import type { Quarantine } from "./quarantine.ts";
 import { Reclaimer } from "./reclaimer.ts";
 import { type SegmentFacts, Segments } from "./segments.ts";
 import { StoreError } from "./store.ts";
+import { Turns } from "./turns.ts";
 import { withReserve } from "./with-reserve.ts";
 
 /** The reserve holds two segments being opened (LevelDB rewrites its log into a table) and the meta database. */
@@ -80,6 +81,7 @@ export class Journal implements Appender, JournalReader {
   readonly #headWaiters = new HeadWaiters();
   readonly #roomListeners = new Set<() => void>();
   readonly #reclaimer: Reclaimer;
+  readonly #requeues = new Turns();
   #isClosed = false;
 
   private constructor(options: JournalOptions, lock: FolderLock) {
@@ -354,14 +356,16 @@ export class Journal implements Appender, JournalReader {
   /**
    * Sends a quarantined log record again, mended (`request`) or as it is, to its own route alone and under a new ordinal.
    * It leaves the quarantine after it is in the journal: a crash in between leaves it in both. Resolves with the new
-   * ordinal, undefined when there was no such record.
+   * ordinal, undefined when there was no such record; one that is being sent again already is gone after that.
    */
-  async requeue(route: string, ordinal: bigint, request?: Uint8Array): Promise<bigint | undefined> {
-    const entry = await this.quarantine.get(route, ordinal);
-    if (entry === undefined) return undefined;
-    const requeued = await this.#appendFor(routeTag(route), request ?? entry.request, 1);
-    await this.quarantine.remove(route, ordinal);
-    return requeued;
+  requeue(route: string, ordinal: bigint, request?: Uint8Array): Promise<bigint | undefined> {
+    return this.#requeues.take(`${route}/${ordinal}`, async () => {
+      const entry = await this.quarantine.get(route, ordinal);
+      if (entry === undefined) return undefined;
+      const requeued = await this.#appendFor(routeTag(route), request ?? entry.request, 1);
+      await this.quarantine.remove(route, ordinal);
+      return requeued;
+    });
   }
 
   /**

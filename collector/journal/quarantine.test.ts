@@ -44,6 +44,16 @@ test("a record sent again is for its own route alone, under a new ordinal, and l
   });
 });
 
+test("a record that two ask to be sent again at once goes once: the second one is told that it is not there", async () => {
+  await withQuarantine(2, async (journal) => {
+    const asked = [journal.requeue("logs", 1n), journal.requeue("logs", 1n), journal.requeue("logs", 0n)];
+    const ordinals = await Promise.all(asked);
+    expect(ordinals.map((ordinal) => typeof ordinal)).toEqual(["bigint", "undefined", "bigint"]);
+    expect(journal.head).toBe(4n);
+    expect(journal.quarantine.totals("logs")).toEqual({ entries: 0, bytes: 0 });
+  });
+});
+
 test("what was let go is gone, and only that", async () => {
   await withQuarantine(3, async (journal) => {
     expect(await journal.quarantine.remove("logs", 0n)).toBe(true);
@@ -52,6 +62,14 @@ test("what was let go is gone, and only that", async () => {
     expect(await journal.quarantine.get("logs", 0n)).toBeUndefined();
     expect(await journal.quarantine.get("logs", 1n)).toMatchObject({ ordinal: 1n, reason: "refused" });
     expect(journal.quarantine.totals("logs").entries).toBe(2);
+  });
+});
+
+test("what two let go at once is gone once", async () => {
+  await withQuarantine(3, async ({ quarantine }) => {
+    const removed = await Promise.all([1n, 1n, 2n].map((ordinal) => quarantine.remove("logs", ordinal)));
+    expect(removed).toEqual([true, false, true]);
+    expect(quarantine.totals("logs").entries).toBe(1);
   });
 });
 

@@ -12,6 +12,7 @@ import { Transcoder } from "../otlp/transcode.ts";
 import type { Meta } from "./meta.ts";
 import { toName } from "./ordinal.ts";
 import type { QuarantineEntry } from "./port.ts";
+import { Turns } from "./turns.ts";
 
 export interface QuarantineTotals {
   readonly entries: number;
@@ -25,6 +26,7 @@ export class Quarantine {
   readonly #meta: Meta;
   readonly #bytesMax: number;
   readonly #totals = new Map<string, QuarantineTotals>();
+  readonly #removals = new Turns();
 
   /** `totals` is what `read` found; `bytesMax` bounds the bytes of each route. */
   private constructor(meta: Meta, bytesMax: number) {
@@ -86,13 +88,16 @@ export class Quarantine {
   }
 
   /** Resolves when it is gone from the disk; with false when it was not there. */
-  async remove(route: string, ordinal: bigint): Promise<boolean> {
-    const [found] = await this.#meta.entries(keyOf(route, ordinal), 1);
-    if (found === undefined) return false;
-    const { entries, bytes } = this.totals(route);
-    const left = { entries: entries - 1, bytes: bytes - found.value.byteLength };
-    await this.#write(route, ordinal, undefined, left);
-    return true;
+  remove(route: string, ordinal: bigint): Promise<boolean> {
+    const key = keyOf(route, ordinal);
+    return this.#removals.take(key, async () => {
+      const [found] = await this.#meta.entries(key, 1);
+      if (found === undefined) return false;
+      const { entries, bytes } = this.totals(route);
+      const left = { entries: entries - 1, bytes: bytes - found.value.byteLength };
+      await this.#write(route, ordinal, undefined, left);
+      return true;
+    });
   }
 
   #write(route: string, ordinal: bigint, value: Uint8Array | undefined, totals: QuarantineTotals): Promise<void> {
