@@ -59,11 +59,17 @@ export class Meta {
     return new Meta(store, options);
   }
 
-  /** Entries whose key begins with `prefix`, in key order, at most `limit`; with `after`, only those beyond that key. */
+  /**
+   * Entries whose key begins with `prefix`, in key order, at most `limit`; with `after`, only those beyond that key.
+   * Rejects with CollectorError `journal_io` while the disk refuses: that nothing is there would be a lie then.
+   */
   async entries(prefix: string, limit: number, after?: string): Promise<{ key: string; value: Uint8Array }[]> {
-    if (this.#store === undefined) return [];
     const from = encoder.encode(after === undefined ? prefix : `${after}\u0000`);
-    const found = await this.#store.read({ from, to: encoder.encode(`${prefix}\u{10FFFF}`), limit });
+    const range = { from, to: encoder.encode(`${prefix}\u{10FFFF}`), limit };
+    const found = await this.#store?.read(range).catch((cause: unknown) => {
+      throw unreadable(cause);
+    });
+    if (found === undefined) throw unreadable(undefined);
     return found.map(({ key, value }) => ({ key: decoder.decode(key), value }));
   }
 
@@ -164,6 +170,12 @@ export class Meta {
   #reopen(): Promise<Store> {
     return this.#options.driver.open(this.#options.directory, { create: true, writeBufferBytes: WRITE_BUFFER_BYTES });
   }
+}
+
+function unreadable(cause: unknown): CollectorError {
+  const words =
+    "the journal's bookkeeping can't be read at present, since the disk takes no writes: make room, or ask again";
+  return new CollectorError("journal_io", words, { cause });
 }
 
 function toWrite(key: string, value: Uint8Array | undefined): StoreWrite {

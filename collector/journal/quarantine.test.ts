@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { CollectorError } from "../errors.ts";
+import { FaultyDriver } from "../testing/faulty-driver.ts";
 import { journalOptions, numberedRequest } from "../testing/journal-options.ts";
 import { withFolder } from "../testing/temporary.ts";
 import { Journal } from "./journal.ts";
@@ -63,6 +65,28 @@ test("what was let go is gone, and only that", async () => {
     expect(await journal.quarantine.get("logs", 1n)).toMatchObject({ ordinal: 1n, reason: "refused" });
     expect(journal.quarantine.totals("logs").entries).toBe(2);
   });
+});
+
+test("while the disk takes no bookkeeping, nobody is told that a record is not in quarantine", async () => {
+  const driver = new FaultyDriver();
+  await withQuarantine(
+    2,
+    async (journal) => {
+      driver.failWrites("meta", "full", 1_000);
+      const put = journal.pauses.begin("logs", { by: "nobody", atMs: 0 });
+      const answers = new Set<string>();
+      for (let looks = 0; looks < 100; looks++) {
+        const answer = await journal.quarantine.get("logs", 1n).catch((reason: unknown) => reason);
+        answers.add(answer instanceof CollectorError ? answer.code : String(answer && "there"));
+        await Bun.sleep(1);
+      }
+      expect([...answers].sort()).toEqual(["journal_io", "there"]);
+      driver.heal();
+      await put;
+      expect(await journal.quarantine.get("logs", 1n)).toMatchObject({ ordinal: 1n });
+    },
+    { driver },
+  );
 });
 
 test("what two let go at once is gone once", async () => {
