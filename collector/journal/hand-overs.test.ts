@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { pino } from "pino";
 import { extractRecords } from "../otlp/edit.ts";
+import { FaultyDriver } from "../testing/faulty-driver.ts";
 import { deliver, journalOptions } from "../testing/journal-options.ts";
 import { encodeRequest } from "../testing/system/sender.ts";
 import { withFolder } from "../testing/temporary.ts";
@@ -214,4 +215,23 @@ test("ranges less others, and ranges together, hold exactly what they should", (
       expect(members(subtract(one, united))).toEqual(members([one]).filter((each) => !taken.has(each)));
     }),
   );
+});
+
+test("a start that tells of a hand-over that was cut off still knows how far the journal had come", async () => {
+  await withJournal(async (journal, directory) => {
+    await journal.append(REQUEST, RECORDS);
+    const named = { collectorId: journal.collectorId, first: 10n, end: 20n };
+    await journal.handOvers.noteGiving("logs", named, "abc", named);
+    const driver = new FaultyDriver();
+    const copy = join(directory, "again");
+    await cp(join(directory, "journal"), copy, { recursive: true });
+    const again = await Journal.open(journalOptions(copy, { driver }));
+    const heads = driver.written
+      .flatMap(({ batch }) => batch)
+      .filter(({ key }) => Buffer.from(key).toString() === "head")
+      .map(({ value }) => Buffer.from(value ?? []).toString());
+    expect(heads.length).toBeGreaterThan(0);
+    expect(new Set(heads)).toEqual(new Set([String(RECORDS)]));
+    await again.close();
+  });
 });

@@ -147,6 +147,8 @@ export class Journal implements Appender, JournalReader {
       }),
     );
     this.#collectorId = opened.collectorId;
+    // Before anything is written, since the head goes along with it.
+    this.#head = opened.headAtLeast;
     this.#books = await openBooks(this.#options.quarantineBytesMax, {
       ...this.#options,
       meta: opened.meta,
@@ -154,7 +156,6 @@ export class Journal implements Appender, JournalReader {
       keepOut: identityWithOrigins(opened.collectorId),
     });
     this.#dormant = opened.routes;
-    this.#head = opened.headAtLeast;
     this.#head = highest([
       this.#head,
       await withReserve(this.#disk, this.#options, () => this.#segments.recover(this.#head)),
