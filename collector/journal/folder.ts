@@ -1,6 +1,7 @@
 /** What the journal does to folders: make them last, measure them, keep a copy before something rewrites them. */
 import { copyFile, link, mkdir, open, readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { CollectorError } from "../errors.ts";
 
 /** Makes the folder's entries (new, renamed and removed names) last through a power cut. */
 export async function syncFolder(directory: string): Promise<void> {
@@ -9,6 +10,20 @@ export async function syncFolder(directory: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Makes the folder and those above it that are not there, and makes their names last. Rejects with `journal_unusable`. */
+export async function makeFolder(directory: string): Promise<void> {
+  try {
+    const highest = await mkdir(directory, { recursive: true });
+    if (highest === undefined) return;
+    for (let made = resolve(directory); made !== dirname(resolve(highest)); made = dirname(made)) {
+      await syncFolder(dirname(made));
+    }
+  } catch (cause) {
+    const what = `can't make the folder ${directory} (${String(cause)}): name another one, or mend its rights`;
+    throw new CollectorError("journal_unusable", what, { cause });
   }
 }
 

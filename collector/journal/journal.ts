@@ -28,7 +28,7 @@
  * | with a segment damaged | kept aside, mended, served as far as it goes, the rest reported as damage |
  * | with the meta database lost | every route begins at the tail again, under a new collector id: duplicates, no loss |
  */
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CollectorError } from "../errors.ts";
 import { release } from "../release.ts";
@@ -37,6 +37,7 @@ import { type CommitGroup, CommitQueue } from "./commit.ts";
 import { Cursor, ROUTE_PREFIX, RouteState } from "./cursors.ts";
 import { DiskGuard, journalFull } from "./disk-guard.ts";
 import { type EncodedPayload, encodePayload, routeTag, sealEntry } from "./entry.ts";
+import { makeFolder, syncFolder } from "./folder.ts";
 import type { HandOvers } from "./hand-overs.ts";
 import { HeadWaiters } from "./head-waiters.ts";
 import { HEAD_KEY, identityWithOrigins, openMeta } from "./identity.ts";
@@ -116,12 +117,7 @@ export class Journal implements Appender, JournalReader {
 
   /** Recovers what is there. Rejects with CollectorError `journal_locked` or `journal_unusable`. */
   static async open(options: JournalOptions): Promise<Journal> {
-    try {
-      await mkdir(options.directory, { recursive: true });
-    } catch (cause) {
-      const what = `can't make the folder ${options.directory} (${String(cause)}): name another one, or mend its rights`;
-      throw new CollectorError("journal_unusable", what, { cause });
-    }
+    await makeFolder(options.directory);
     const journal = new Journal(options, lockFolder(options.directory));
     try {
       await journal.#recover();
@@ -160,6 +156,8 @@ export class Journal implements Appender, JournalReader {
       this.#head,
       await withReserve(this.#disk, this.#options, () => this.#segments.recover(this.#head)),
     ]);
+    // A synced file is lost with the name of a folder above it.
+    await withReserve(this.#disk, this.#options, () => syncFolder(directory));
     await this.#reclaimer.run();
     await this.#disk.start();
     const { collectorId, head, tail, bytes, segments } = this.status();

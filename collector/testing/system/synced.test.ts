@@ -20,7 +20,8 @@ testWith(
       const ports = await freePorts();
       const trace = join(directory, "trace");
       const options = { directory, endpoint: firehose.local.url, ports, wrapper: straceInto(trace) };
-      const settings: Settings = { journal: { segmentBytesMax: "1MiB", compression: "none" } };
+      const journal = join(directory, "volume", "journal");
+      const settings: Settings = { journal: { directory: journal, segmentBytesMax: "1MiB", compression: "none" } };
       await using collector = await CollectorProcess.start({ ...options, settings });
       // Enough for the journal to go on to a second segment.
       using sender = new Sender({ name: "a", port: ports.ingest, recordsPerRequest: 100, bodyBytes: 600 });
@@ -50,6 +51,11 @@ testWith(
         const between = journalSyncs.filter((sync) => sync.beganLine > readLine && sync.returnedLine < answeredLine);
         expect({ stream, syncs: between.length }).toEqual({ stream, syncs: 1 });
       }
+      // A file is where its folders are: each of their names must be on disk as well, up to the first that was there before.
+      const firstAnswer = answers.find(({ type }) => type <= FRAME_HEADERS)?.line ?? 0;
+      const before = new Set(syncs.filter(({ returnedLine }) => returnedLine < firstAnswer).map(({ path }) => path));
+      const folders = [directory, join(directory, "volume"), journal, join(journal, "segments"), join(journal, "meta")];
+      expect(folders.filter((folder) => !before.has(folder))).toEqual([]);
       // Also where the journal went on to another segment.
       expect(new Set(journalSyncs.map(({ path }) => path)).size).toBeGreaterThan(1);
     });
