@@ -232,3 +232,17 @@ async function waitUntil(condition: () => boolean): Promise<void> {
   }
   throw new Error("it did not come true");
 }
+
+test("a route that begins while a segment is being deleted begins behind it", async () => {
+  await withFolder(async (directory) => {
+    const journal = await Journal.open(journalOptions(directory));
+    const first = journal.route("first");
+    for (let number = 0; number < 200; number++) await journal.append(numberedRequest(number), 1);
+    deliver(first, 0n, 150n);
+    // When the cursor is on disk the deletion of what lies behind it has begun.
+    await first.flush();
+    const later = journal.route("later");
+    expect(await journal.read(later.cursor)).toMatchObject({ kind: "commit", first: later.cursor });
+    await journal.close();
+  });
+});

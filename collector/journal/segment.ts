@@ -184,6 +184,11 @@ export class Segment {
     return this.#isRemoved;
   }
 
+  /** It is about to be deleted: no read begins any more, since opening a folder that is half gone would look like damage. */
+  retire(): void {
+    this.#isRemoved = true;
+  }
+
   get isOpen(): boolean {
     return this.#store !== undefined;
   }
@@ -203,12 +208,9 @@ export class Segment {
     return this.#closing ?? Promise.resolve();
   }
 
-  /**
-   * Deletes the folder. What is damaged in it was kept before. Reads under way end first, and none begins any more:
-   * opening a folder that is half gone would look like damage.
-   */
+  /** Deletes the folder. What is damaged in it was kept before. Reads under way end first, and none begins any more. */
   async remove(): Promise<void> {
-    this.#isRemoved = true;
+    this.retire();
     await this.#opening?.catch(() => undefined);
     await this.close();
     await rm(this.#options.directory, { recursive: true, force: true });

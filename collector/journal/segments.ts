@@ -72,9 +72,9 @@ export class Segments {
     return this.#all.reduce((sum, segment) => (segment.end > ordinal ? sum + segment.bytes : sum), 0);
   }
 
-  /** The oldest ordinal that is still here; undefined when there is no segment. */
+  /** The oldest ordinal that is still here, and not about to go; undefined when there is no such segment. */
   get tail(): bigint | undefined {
-    return this.#all[0]?.first;
+    return this.#all.find((segment) => !segment.isRemoved)?.first;
   }
 
   /**
@@ -148,7 +148,7 @@ export class Segments {
   async peek(from: bigint, head: bigint): Promise<Commit | Damage | Gone> {
     const index = this.#all.findLastIndex((candidate) => candidate.first <= from);
     const segment = this.#all[index];
-    const end = this.#all[index + 1]?.first ?? head;
+    const end = this.#all.slice(index + 1).find((later) => !later.isRemoved)?.first ?? head;
     if (segment === undefined || segment.isRemoved) return { kind: "gone", first: from, end };
     if (from >= segment.end) {
       return { kind: "damage", first: from, end, reason: "the folder of these log records is missing" };
@@ -190,10 +190,11 @@ export class Segments {
 
   /** Deletes what lies wholly below `ordinal`. Resolves with whether there was something. */
   async reclaim(ordinal: bigint): Promise<boolean> {
+    const passed = this.#all.filter((segment) => segment !== this.#active && segment.end <= ordinal);
+    // All of them at once, before the first is gone: who begins at the tail meanwhile must not begin in one of the next.
+    for (const segment of passed) segment.retire();
     let removed = false;
-    for (;;) {
-      const [oldest] = this.#all;
-      if (oldest === undefined || oldest === this.#active || oldest.end > ordinal) return removed;
+    for (const oldest of passed) {
       try {
         await oldest.remove();
       } catch (reason) {
@@ -208,6 +209,7 @@ export class Segments {
       this.#sealedBytes -= oldest.bytes;
       removed = true;
     }
+    return removed;
   }
 
   async close(): Promise<void> {
