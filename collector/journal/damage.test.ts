@@ -95,6 +95,28 @@ test("a segment without its CURRENT file is mended: nothing is lost, the folder 
   expect(kept).toHaveLength(1);
 });
 
+test("a segment that was mended is read after every restart, and mended again where it must be", async () => {
+  await withFolder(async (directory) => {
+    const journal = await Journal.open(journalOptions(directory));
+    journal.route("logs");
+    for (let number = 0; number < Number(RECORDS); number++) await journal.append(numberedRequest(number), 1);
+    await journal.close();
+    const segments = readdirSync(join(directory, "segments")).toSorted();
+    for (const harmed of [segments[1], segments.at(-1)] as string[]) {
+      const segment = join(directory, "segments", harmed);
+      for (const harm of ["CURRENT", "none", "CURRENT"]) {
+        rmSync(join(segment, harm), { force: true });
+        const again = await Journal.open(journalOptions(directory));
+        expect(again.head).toBe(RECORDS);
+        for (let ordinal = 0n; ordinal < RECORDS; ordinal++) {
+          expect(await again.read(ordinal)).toMatchObject({ kind: "commit", first: ordinal });
+        }
+        await again.close();
+      }
+    }
+  });
+});
+
 test("an emptied segment costs what it held and no more", async () => {
   const { readable, lost, kept } = await afterDamage(([, second, third]) => {
     for (const name of readdirSync(second as string)) rmSync(join(second as string, name));

@@ -41,17 +41,18 @@ export async function folderBytes(directory: string): Promise<number> {
 
 /**
  * Keeps a database's folder as it is now below another name. LevelDB replaces its logs and tables and never changes one
- * in place, so those are only linked (no bytes are copied, where the file system has hard links); the rest is small.
+ * in place, so those are only linked (no bytes are copied, where the file system has hard links); the rest is small. Its
+ * repair leaves what it has read in a folder of its own, `lost`, which is kept likewise.
  */
 export async function keepCopy(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true, force: true });
   await mkdir(to, { recursive: true });
-  for (const name of await readdir(from)) {
-    const source = join(from, name);
-    const target = join(to, name);
-    const replacedNeverChanged = /\.(log|ldb|sst)$/.test(name);
-    if (replacedNeverChanged && (await tryLink(source, target))) continue;
-    await copyFile(source, target);
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const source = join(from, entry.name);
+    const target = join(to, entry.name);
+    const replacedNeverChanged = /\.(log|ldb|sst)$/.test(entry.name);
+    if (entry.isDirectory()) await keepCopy(source, target);
+    else if (!replacedNeverChanged || !(await tryLink(source, target))) await copyFile(source, target);
   }
 }
 
