@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { deliver, journalOptions, numberedRequest } from "../testing/journal-options.ts";
 import { withFolder } from "../testing/temporary.ts";
 import { Journal } from "./journal.ts";
+import { levelDriver } from "./level-store.ts";
+import { type StoreDriver, StoreError } from "./store.ts";
 
 const RECORDS = 300n;
 
@@ -200,6 +202,56 @@ test("a flipped bit in a table is found by the entry's own sum", async () => {
     expect(await again.read(21n)).toMatchObject({ kind: "commit", first: 21n });
     expect(readdirSync(join(directory, "damaged"))).toHaveLength(1);
     await again.close();
+  });
+});
+
+test("a newest segment whose last entries are all broken keeps the others, and their ordinals are not given out again", async () => {
+  await withFolder(async (directory) => {
+    const journal = await Journal.open(journalOptions(directory));
+    for (let number = 0; number < 20; number++) await journal.append(numberedRequest(number), 1);
+    await journal.close();
+    // Opening the newest segment turns its log into a table, of which LevelDB does not verify the sums.
+    await (await Journal.open(journalOptions(directory))).close();
+    const segment = join(directory, "segments", "00000000000000000000");
+    const table = join(segment, readdirSync(segment).find((name) => name.endsWith(".ldb")) as string);
+    const bytes = readFileSync(table);
+    for (let number = 10; number < 20; number++) {
+      const at = bytes.indexOf(numberedRequest(number).subarray(100, 300));
+      expect(at).toBeGreaterThan(0);
+      bytes[at] = (bytes[at] as number) ^ 1;
+    }
+    writeFileSync(table, bytes);
+    // Nothing else says how far it went.
+    rmSync(join(directory, "meta"), { recursive: true });
+
+    const again = await Journal.open(journalOptions(directory));
+    expect(again.head).toBe(20n);
+    expect(await again.read(9n)).toMatchObject({ kind: "commit", first: 9n });
+    expect(await again.read(15n)).toMatchObject({ kind: "damage", first: 15n, end: 16n });
+    await again.close();
+  });
+});
+
+test("a newest segment that nothing can open is kept whole for a person, and the collector starts", async () => {
+  await withFolder(async (directory) => {
+    const journal = await Journal.open(journalOptions(directory));
+    for (let number = 0; number < 20; number++) await journal.append(numberedRequest(number), 1);
+    await journal.close();
+    // Nothing else says how far it went.
+    rmSync(join(directory, "meta"), { recursive: true });
+    const log = readFileSync(logOf(join(directory, "segments", "00000000000000000000")));
+    const driver: StoreDriver = {
+      ...levelDriver,
+      open: (folder, options) => {
+        if (options.create) return levelDriver.open(folder, options);
+        throw new StoreError("damaged", "injected damage", undefined);
+      },
+    };
+    const again = await Journal.open(journalOptions(directory, { driver }));
+    expect(await again.append(numberedRequest(1), 1)).toBe(0n);
+    await again.close();
+    const [kept] = readdirSync(join(directory, "damaged"));
+    expect(readFileSync(logOf(join(directory, "damaged", kept as string))).equals(log)).toBe(true);
   });
 });
 

@@ -26,8 +26,8 @@ import { type Store, type StoreDriver, type StoreEntry, StoreError } from "./sto
 /** Bytes that LevelDB adds to an entry in its log: key, sequence, lengths, block headers; rounded up. */
 const ENTRY_OVERHEAD_BYTES = 64;
 
-/** How many of the last entries are looked at for one that is whole, when the end of a segment is recovered. */
-const RECOVERY_ENTRIES_MAX = 4;
+/** How many entries are in memory at once while the last one that is whole is looked for. */
+const LOOKED_AT_ONCE = 4;
 
 export interface SegmentOptions {
   readonly driver: StoreDriver;
@@ -144,7 +144,7 @@ export class Segment {
   }
 
   async #damage(first: bigint, end: bigint, reason: string): Promise<Damage> {
-    const kept = await this.#keepDamaged(this.#options.directory);
+    const kept = await this.#tryKeepDamaged(this.#options.directory);
     this.#options.log.error(
       { segment: this.#options.directory, kept, first: String(first), end: String(end), reason },
       `${end - first} acknowledged log records can't be read: the rest goes on; the folder as it was found is kept for repair`,
@@ -160,8 +160,15 @@ export class Segment {
     try {
       this.end = highest([this.end, await this.#use((store) => lastEnd(store, this.first))]);
     } catch (reason) {
-      // What can't be opened, though mended, ends where it is known to.
       if (!(reason instanceof StoreError) || reason.kind !== "damaged") throw this.#unreadable(reason);
+      // What can't be opened, though mended, ends where it is known to. That may be where it began, and then it goes.
+      const kept = await this.#keepDamaged(this.#options.directory).catch((cause: unknown) => {
+        throw this.#unreadable(toStoreError(cause, "can't keep it as it is"));
+      });
+      this.#options.log.error(
+        { segment: this.#options.directory, kept, reason: reason.message },
+        "the newest segment of the journal can't be read at all: acknowledged log records in it may be missing; the folder as it was found is kept for repair",
+      );
     }
     this.#isEndKnown = true;
     return this.end;
@@ -269,11 +276,13 @@ export class Segment {
     });
     let store: Store;
     let trouble: string | undefined;
+    let kept: string | undefined;
     try {
       store = await driver.open(directory, { create: false, writeBufferBytes });
     } catch (reason) {
       if (!(reason instanceof StoreError) || reason.kind !== "damaged") throw reason;
       trouble = reason.message;
+      kept = await this.#tryKeepDamaged(before);
       await driver.repair(directory);
       store = await driver.open(directory, { create: false, writeBufferBytes });
     }
@@ -283,7 +292,7 @@ export class Segment {
     if (trouble === undefined) {
       await rm(before, { recursive: true, force: true });
     } else {
-      const kept = await this.#keepDamaged(before);
+      kept ??= await this.#tryKeepDamaged(before);
       this.#options.log.error(
         { segment: directory, kept, trouble },
         "a segment of the journal is damaged: what can be read of it is delivered, the folder as it was found is kept",
@@ -297,22 +306,25 @@ export class Segment {
     const { damagedDirectory, directory } = this.#options;
     const target = join(damagedDirectory, basename(directory));
     await mkdir(damagedDirectory, { recursive: true });
-    try {
-      if (from === directory) {
-        const copy = `${target}.part`;
-        if ((await folderBytes(target)) > 0) return target;
-        await keepCopy(from, copy);
-        await rename(copy, target);
-      } else {
-        await rename(from, target);
-      }
-    } catch (reason) {
-      this.#options.log.error(
-        { segment: directory, error: String(reason) },
-        "a damaged segment could not be kept aside",
-      );
+    const isKept = (await folderBytes(target)) > 0;
+    if (from !== directory) {
+      if (isKept) await rm(from, { recursive: true, force: true });
+      else await rename(from, target);
+    } else if (!isKept) {
+      await keepCopy(from, `${target}.part`);
+      await rename(`${target}.part`, target);
     }
     return target;
+  }
+
+  async #tryKeepDamaged(from: string): Promise<string> {
+    const { damagedDirectory, directory, log } = this.#options;
+    try {
+      return await this.#keepDamaged(from);
+    } catch (reason) {
+      log.error({ segment: directory, error: String(reason) }, "a damaged segment could not be kept aside");
+      return join(damagedDirectory, basename(directory));
+    }
   }
 }
 
@@ -323,18 +335,25 @@ function toStoreError(reason: unknown, what: string): StoreError {
 
 /**
  * Where the last whole entry of a segment ends. Entries behind it that are not whole, but lie where the next must, count
- * too: they were written, so their ordinals are not given out again.
+ * too: they were written, so their ordinals are not given out again. However many these are: a segment that seems to hold
+ * nothing is removed.
  */
 async function lastEnd(store: Store, first: bigint): Promise<bigint> {
   let end = first;
   const broken: { first: bigint; records: number }[] = [];
-  for (const { key, value } of await store.read({ reverse: true, limit: RECOVERY_ENTRIES_MAX })) {
-    const entry = await openEntry(key, value).catch(() => undefined);
-    if (entry !== undefined) {
-      end = fromKey(key) + BigInt(entry.records);
-      break;
+  for (let to: Uint8Array | undefined, isFound = false; !isFound; ) {
+    const page = await store.read({ ...(to === undefined ? {} : { to }), reverse: true, limit: LOOKED_AT_ONCE });
+    if (page.length === 0) break;
+    for (const { key, value } of page) {
+      const entry = await openEntry(key, value).catch(() => undefined);
+      if (entry !== undefined) {
+        end = fromKey(key) + BigInt(entry.records);
+        isFound = true;
+        break;
+      }
+      broken.push({ first: fromKey(key), records: peekEntry(value)?.records ?? 1 });
+      to = key;
     }
-    broken.push({ first: fromKey(key), records: peekEntry(value)?.records ?? 1 });
   }
   for (const each of broken.reverse()) if (each.first === end) end += BigInt(each.records);
   return end;
