@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pino } from "pino";
 import { deliver, journalOptions, numberedRequest } from "../testing/journal-options.ts";
 import { withFolder } from "../testing/temporary.ts";
 import { Journal } from "./journal.ts";
@@ -273,4 +274,72 @@ test("damaged bookkeeping is mended or begun anew: logs may be sent twice, none 
       await again.close();
     });
   }
+});
+
+test("a row of the bookkeeping that can't be read costs that row: it is told, kept aside, and the collector starts", async () => {
+  const rows = ["route/logs", "identity", "head", "paused/slow", "quarantined/logs", "taken/abc/logs", "giving/logs"];
+  for (const row of rows) {
+    await withFolder(async (directory) => {
+      const journal = await Journal.open(journalOptions(directory));
+      for (let number = 0; number < 20; number++) await journal.append(numberedRequest(number), 1);
+      const cursor = journal.route("logs");
+      deliver(cursor, 0n, 5n);
+      const entry = { reason: "refused", message: "no", atMs: 0, request: numberedRequest(5, 40) };
+      await cursor.quarantine({ ...entry, ordinal: 5n });
+      await journal.pauses.begin("slow", { by: "ann", atMs: 0 });
+      const origin = { collectorId: "abc", first: 7n };
+      await journal.handOvers.take({ origin, route: "logs", records: 1, request: numberedRequest(7) });
+      await journal.handOvers.noteGiving("logs", { first: 8n, end: 9n }, "abc", { ...origin, end: 9n });
+      await journal.close();
+      const store = await levelDriver.open(join(directory, "meta"), { create: false, writeBufferBytes: 1_048_576 });
+      await store.write([{ key: Buffer.from(row), value: Buffer.from('{"a bit is flipp') }]);
+      await store.close();
+
+      const lines: string[] = [];
+      const log = pino({}, { write: (line: string) => lines.push(line) });
+      const again = await Journal.open(journalOptions(directory, { log }));
+      expect(lines.filter((line) => line.includes(`"row":"${row}"`))).toHaveLength(1);
+      expect(readdirSync(join(directory, "damaged"))).toHaveLength(1);
+      expect(again.head).toBe(21n);
+      // All but what that row said is as it was; what a route had finished is finished again.
+      expect(again.route("logs").cursor).toBe(row === "route/logs" ? 0n : 6n);
+      expect(again.collectorId === journal.collectorId).toBe(row !== "identity");
+      expect(again.pauses.get("slow")).toBeDefined();
+      expect(again.quarantine.totals("logs")).toEqual(journal.quarantine.totals("logs"));
+      expect(again.handOvers.takenFor("logs")).toHaveLength(row === "taken/abc/logs" ? 0 : 1);
+      expect(await again.requeue("logs", 5n)).toBe(21n);
+      await again.close();
+    });
+  }
+});
+
+test("an entry of the quarantine that can't be read is shown as what it is, beside the others", async () => {
+  await withFolder(async (directory) => {
+    const journal = await Journal.open(journalOptions(directory));
+    await journal.append(numberedRequest(0), 3);
+    for (const ordinal of [0n, 1n, 2n]) {
+      const entry = {
+        ordinal,
+        reason: "refused",
+        message: "no",
+        atMs: 5,
+        request: numberedRequest(Number(ordinal), 40),
+      };
+      await journal.route("logs").quarantine(entry);
+    }
+    await journal.close();
+    const store = await levelDriver.open(join(directory, "meta"), { create: false, writeBufferBytes: 1_048_576 });
+    const key = Buffer.from("quarantine/logs/00000000000000000001");
+    await store.write([{ key, value: Buffer.concat([Buffer.from('{"ordi\n'), numberedRequest(1, 40)]) }]);
+    await store.close();
+    const again = await Journal.open(journalOptions(directory));
+    const listed = await again.quarantine.list("logs", 10);
+    expect(listed.map(({ ordinal, reason }) => [ordinal, reason])).toEqual([
+      [0n, "refused"],
+      [1n, "damaged"],
+      [2n, "refused"],
+    ]);
+    expect(Buffer.from(listed[1]?.request ?? []).equals(numberedRequest(1, 40))).toBe(true);
+    await again.close();
+  });
 });

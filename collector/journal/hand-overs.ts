@@ -94,21 +94,26 @@ export class HandOvers {
   static async open(options: HandOversOptions): Promise<HandOvers> {
     const { meta, log } = options;
     const handOvers = new HandOvers(options);
-    for (const { key, value } of await meta.entries(TAKEN_PREFIX, ROWS_READ_MAX)) {
-      handOvers.#rows.set(key, decodeRow(value));
-    }
+    const { rows: taken, damaged } = await meta.rows(TAKEN_PREFIX, ROWS_READ_MAX, decodeRow);
+    for (const [name, row] of taken) handOvers.#rows.set(`${TAKEN_PREFIX}${name}`, row);
     const oldest = [...handOvers.#rows].sort(([, a], [, b]) => a.atMs - b.atMs).slice(0, -TAKEN_ROWS_MAX);
     for (const [key] of oldest) handOvers.#rows.delete(key);
-    const given = await meta.entries(GIVING_PREFIX, ROWS_READ_MAX);
-    for (const { key, value } of given) {
-      const { first, end, to } = JSON.parse(Buffer.from(value).toString()) as Record<string, string>;
-      const route = key.slice(GIVING_PREFIX.length);
+    const { rows: given, damaged: lost } = await meta.rows(
+      GIVING_PREFIX,
+      ROWS_READ_MAX,
+      (value) => JSON.parse(Buffer.from(value).toString()) as Record<string, string>,
+    );
+    for (const [route, { first, end, to }] of given) {
       log.warn(
         { route, first, end, to },
         "a hand-over was cut off: these log records are delivered here, and by the other one as well if it had taken them; their record ids are the same",
       );
     }
-    const gone = [...oldest.map(([key]) => key), ...given.map(({ key }) => key)];
+    const gone = [
+      ...oldest.map(([key]) => key),
+      ...damaged.map((name) => `${TAKEN_PREFIX}${name}`),
+      ...[...given.keys(), ...lost].map((route) => `${GIVING_PREFIX}${route}`),
+    ];
     if (gone.length > 0) await meta.write(gone.map((key) => ({ key, value: undefined })));
     return handOvers;
   }
@@ -197,8 +202,8 @@ export class HandOvers {
 
 /** What was taken for a route, as the bookkeeping has it. */
 export async function readTaken(meta: Meta, route: string): Promise<TakenFrom[]> {
-  const rows = await meta.entries(TAKEN_PREFIX, ROWS_READ_MAX);
-  return takenIn(new Map(rows.map(({ key, value }) => [key, decodeRow(value)])), route);
+  const { rows } = await meta.rows(TAKEN_PREFIX, ROWS_READ_MAX, decodeRow);
+  return takenIn(new Map([...rows].map(([name, row]) => [`${TAKEN_PREFIX}${name}`, row])), route);
 }
 
 /** Ids hold no slash, and names of routes neither. */

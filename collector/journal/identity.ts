@@ -2,13 +2,10 @@
  * Opens the meta database and reads who this journal is. A damaged one is kept aside and mended; where its identity is
  * gone, the journal gets a new name, since ordinals that were used before must not be given out again under the old one.
  */
-import { mkdir, rename } from "node:fs/promises";
-import { join } from "node:path";
 import type { Random } from "../clock.ts";
 import { CollectorError } from "../errors.ts";
 import { ROUTE_PREFIX, RouteState } from "./cursors.ts";
-import { keepCopy } from "./folder.ts";
-import { Meta, type MetaOptions } from "./meta.ts";
+import { keepMeta, Meta, type MetaOptions } from "./meta.ts";
 import { highest } from "./ordinal.ts";
 import { StoreError } from "./store.ts";
 
@@ -32,41 +29,36 @@ export interface OpenedMeta {
   /** The head was here, or further: what was accepted below must be found. */
   readonly headAtLeast: bigint;
   readonly routes: Map<string, RouteState>;
+  /** Those whose row can't be read: they begin again at the tail. */
+  readonly damagedRoutes: readonly string[];
 }
 
 /** Rejects with CollectorError `journal_unusable`, where starting would forget or harm something. */
-export async function openMeta(
-  options: MetaOptions & { readonly damagedDirectory: string; readonly random: Random },
-): Promise<OpenedMeta> {
+export async function openMeta(options: MetaOptions & { readonly random: Random }): Promise<OpenedMeta> {
   const meta = await openOrMend(options);
   try {
     const collectorId = await readIdentity(meta, options);
-    const routes = new Map<string, RouteState>();
-    for (const { key, value } of await meta.entries(ROUTE_PREFIX, ROUTES_MAX)) {
-      routes.set(key.slice(ROUTE_PREFIX.length), RouteState.decode(Buffer.from(value).toString()));
-    }
-    const [head] = await meta.entries(HEAD_KEY, 1);
-    const known = head === undefined ? 0n : BigInt(Buffer.from(head.value).toString());
+    const { rows: routes, damaged: damagedRoutes } = await meta.rows(ROUTE_PREFIX, ROUTES_MAX, (value) =>
+      RouteState.decode(toText(value)),
+    );
+    const { rows: heads } = await meta.rows(HEAD_KEY, 1, (value) => BigInt(toText(value)));
     const furthest = [...routes.values()].map((state) => state.furthest);
-    return { meta, collectorId, routes, headAtLeast: highest([known, ...furthest]) };
+    return { meta, collectorId, routes, damagedRoutes, headAtLeast: highest([0n, ...heads.values(), ...furthest]) };
   } catch (reason) {
     await meta.close();
     throw reason;
   }
 }
 
-async function openOrMend(options: MetaOptions & { damagedDirectory: string }): Promise<Meta> {
-  const { directory, damagedDirectory, driver, clock, log } = options;
+async function openOrMend(options: MetaOptions): Promise<Meta> {
+  const { directory, driver, log } = options;
   try {
     return await Meta.open(options);
   } catch (reason) {
     if (!(reason instanceof StoreError) || reason.kind !== "damaged") {
       throw new CollectorError("journal_unusable", `can't open ${directory}: ${String(reason)}`, { cause: reason });
     }
-    const kept = join(damagedDirectory, `meta-${clock.nowMs()}`);
-    await mkdir(damagedDirectory, { recursive: true });
-    await keepCopy(directory, `${kept}.part`);
-    await rename(`${kept}.part`, kept);
+    const kept = await keepMeta(options);
     await driver.repair(directory);
     log.error(
       { directory, kept, reason: reason.message },
@@ -82,8 +74,13 @@ export function identityWithOrigins(collectorId: string): { readonly key: string
 }
 
 async function readIdentity(meta: Meta, { directory, random }: { directory: string; random: Random }): Promise<string> {
-  const [row] = await meta.entries(IDENTITY_KEY, 1);
-  if (row === undefined) {
+  const { rows } = await meta.rows(
+    IDENTITY_KEY,
+    1,
+    (value) => JSON.parse(toText(value)) as { format: number; collectorId: string },
+  );
+  const known = rows.get("");
+  if (known === undefined) {
     const letters = Array.from({ length: COLLECTOR_ID_LENGTH }, () => {
       return COLLECTOR_ID_ALPHABET[Math.floor(random() * COLLECTOR_ID_ALPHABET.length)];
     });
@@ -91,10 +88,7 @@ async function readIdentity(meta: Meta, { directory, random }: { directory: stri
     await meta.write([{ key: IDENTITY_KEY, value: Buffer.from(JSON.stringify({ format: FORMAT, collectorId })) }]);
     return collectorId;
   }
-  const { format, collectorId } = JSON.parse(Buffer.from(row.value).toString()) as {
-    format: number;
-    collectorId: string;
-  };
+  const { format, collectorId } = known;
   if (format > FORMAT_WITH_ORIGINS) {
     throw new CollectorError(
       "journal_unusable",
@@ -102,4 +96,8 @@ async function readIdentity(meta: Meta, { directory, random }: { directory: stri
     );
   }
   return collectorId;
+}
+
+function toText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 }

@@ -156,6 +156,7 @@ export class Journal implements Appender, JournalReader {
       this.#head,
       await withReserve(this.#disk, this.#options, () => this.#segments.recover(this.#head)),
     ]);
+    for (const name of opened.damagedRoutes) this.#dormant.set(name, new RouteState(this.tail));
     // A synced file is lost with the name of a folder above it.
     await withReserve(this.#disk, this.#options, () => syncFolder(directory));
     await this.#reclaimer.run();

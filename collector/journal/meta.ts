@@ -4,10 +4,16 @@
  * Rows change far more often than they need to be on disk, so a change only marks its row; one writer at a time puts all
  * marked rows, and whatever must go with them, into one synced batch. A write that fails is repeated until it succeeds,
  * with the database closed and opened again, since LevelDB refuses everything after its first failure.
+ *
+ * LevelDB does not verify what it reads from tables, so a row may be rubbish. That must cost what the row said and no
+ * more: it is told, the folder is kept aside as it is, and whoever asked goes on without the row.
  */
+import { mkdir, rename } from "node:fs/promises";
+import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { CollectorError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { keepCopy } from "./folder.ts";
 import type { Store, StoreDriver, StoreWrite } from "./store.ts";
 
 /** Rows are small; a small buffer keeps the log, and so the time to open, small too. */
@@ -18,6 +24,8 @@ const RETRY_DELAY_MS = 500;
 export interface MetaOptions {
   readonly driver: StoreDriver;
   readonly directory: string;
+  /** Where the folder is kept as it was when damage was found. */
+  readonly damagedDirectory: string;
   readonly clock: Clock;
   readonly log: Log;
   /** The least time between two writes of rows that nobody waits for. */
@@ -47,6 +55,7 @@ export class Meta {
   #writing: Promise<void> | undefined;
   readonly #closing = new AbortController();
   #hurry = new AbortController();
+  #kept: Promise<string> | undefined;
 
   private constructor(store: Store, options: MetaOptions) {
     this.#store = store;
@@ -71,6 +80,36 @@ export class Meta {
     });
     if (found === undefined) throw unreadable(undefined);
     return found.map(({ key, value }) => ({ key: decoder.decode(key), value }));
+  }
+
+  /** What `read` makes of the rows whose key begins with `prefix`, by the rest of their key; and those it throws at. */
+  async rows<T>(
+    prefix: string,
+    limit: number,
+    read: (value: Uint8Array) => T,
+  ): Promise<{ rows: Map<string, T>; damaged: string[] }> {
+    const rows = new Map<string, T>();
+    const damaged: string[] = [];
+    for (const { key, value } of await this.entries(prefix, limit)) {
+      const name = key.slice(prefix.length);
+      try {
+        rows.set(name, read(value));
+      } catch (reason) {
+        damaged.push(name);
+        await this.#tellDamaged(key, reason);
+      }
+    }
+    return { rows, damaged };
+  }
+
+  async #tellDamaged(row: string, reason: unknown): Promise<void> {
+    const { log, directory } = this.#options;
+    this.#kept ??= keepMeta(this.#options);
+    const kept = await this.#kept.catch((trouble: unknown) => `nowhere, since ${String(trouble)}`);
+    log.error(
+      { directory, row, kept, reason: String(reason) },
+      `the row ${row} of the journal's bookkeeping is damaged and does not count: some logs may be sent twice, none is lost; the folder is kept as it was`,
+    );
   }
 
   /** Marks a row as changed. `render` is called when it is written, so that it says what is true then. */
@@ -170,6 +209,15 @@ export class Meta {
   #reopen(): Promise<Store> {
     return this.#options.driver.open(this.#options.directory, { create: true, writeBufferBytes: WRITE_BUFFER_BYTES });
   }
+}
+
+/** Puts a copy of the folder under `damaged/`. Resolves with its path. */
+export async function keepMeta({ directory, damagedDirectory, clock }: MetaOptions): Promise<string> {
+  const kept = join(damagedDirectory, `meta-${clock.nowMs()}`);
+  await mkdir(damagedDirectory, { recursive: true });
+  await keepCopy(directory, `${kept}.part`);
+  await rename(`${kept}.part`, kept);
+  return kept;
 }
 
 function unreadable(cause: unknown): CollectorError {

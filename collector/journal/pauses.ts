@@ -24,9 +24,14 @@ export class Pauses {
 
   static async open(meta: Meta): Promise<Pauses> {
     const pauses = new Pauses(meta);
-    for (const { key, value } of await meta.entries(PREFIX, ROUTES_MAX)) {
-      pauses.#all.set(key.slice(PREFIX.length), JSON.parse(Buffer.from(value).toString()) as Pause);
-    }
+    const { rows, damaged } = await meta.rows(
+      PREFIX,
+      ROUTES_MAX,
+      (value) => JSON.parse(Buffer.from(value).toString()) as Pause,
+    );
+    for (const [route, pause] of rows) pauses.#all.set(route, pause);
+    // That it was paused is what its key says.
+    for (const route of damaged) pauses.#all.set(route, { by: "somebody, by a row that is damaged", atMs: 0 });
     return pauses;
   }
 

@@ -36,10 +36,28 @@ export class Quarantine {
 
   static async open(meta: Meta, bytesMax: number): Promise<Quarantine> {
     const quarantine = new Quarantine(meta, bytesMax);
-    for (const { key, value } of await meta.entries(TOTALS_PREFIX, ROUTES_MAX)) {
-      quarantine.#totals.set(key.slice(TOTALS_PREFIX.length), JSON.parse(toText(value)) as QuarantineTotals);
-    }
+    const { rows, damaged } = await meta.rows(
+      TOTALS_PREFIX,
+      ROUTES_MAX,
+      (value) => JSON.parse(toText(value)) as QuarantineTotals,
+    );
+    for (const [route, totals] of rows) quarantine.#totals.set(route, totals);
+    for (const route of damaged) quarantine.#totals.set(route, await quarantine.#count(route));
     return quarantine;
+  }
+
+  /** What there is, by looking at all of it. */
+  async #count(route: string): Promise<QuarantineTotals> {
+    const prefix = `${ENTRY_PREFIX}${route}/`;
+    let entries = 0;
+    let bytes = 0;
+    for (let after: string | undefined; ; ) {
+      const page = await this.#meta.entries(prefix, COUNTED_AT_ONCE, after);
+      if (page.length === 0) return { entries, bytes };
+      entries += page.length;
+      bytes += page.reduce((sum, { value }) => sum + value.byteLength, 0);
+      after = page.at(-1)?.key;
+    }
   }
 
   totals(route: string): QuarantineTotals {
@@ -79,12 +97,12 @@ export class Quarantine {
   async list(route: string, limit: number, after?: bigint): Promise<QuarantineEntry[]> {
     const prefix = `${ENTRY_PREFIX}${route}/`;
     const found = await this.#meta.entries(prefix, limit, after === undefined ? undefined : keyOf(route, after));
-    return found.map(({ value }) => decode(value));
+    return found.map(decode);
   }
 
   async get(route: string, ordinal: bigint): Promise<QuarantineEntry | undefined> {
     const [found] = await this.#meta.entries(keyOf(route, ordinal), 1);
-    return found === undefined ? undefined : decode(found.value);
+    return found === undefined ? undefined : decode(found);
   }
 
   /** Resolves when it is gone from the disk; with false when it was not there. */
@@ -112,6 +130,7 @@ export class Quarantine {
 const ENTRY_PREFIX = "quarantine/";
 const TOTALS_PREFIX = "quarantined/";
 const ROUTES_MAX = 10_000;
+const COUNTED_AT_ONCE = 16;
 
 /** One line of JSON for a person: the reason, the log record as it would have been delivered, and its own bytes. */
 export function describeEntry({ ordinal, reason, message, atMs, request }: QuarantineEntry): string {
@@ -131,15 +150,17 @@ function encode({ ordinal, reason, message, atMs, request }: QuarantineEntry): U
   return Buffer.concat([head, request]);
 }
 
-function decode(value: Uint8Array): QuarantineEntry {
+/** One whose head is damaged is shown all the same: its bytes may be good. */
+function decode({ key, value }: { readonly key: string; readonly value: Uint8Array }): QuarantineEntry {
   const split = value.indexOf(LINE_BREAK);
-  const head = JSON.parse(toText(value.subarray(0, split))) as {
-    ordinal: string;
-    reason: string;
-    message: string;
-    atMs: number;
-  };
-  return { ...head, ordinal: BigInt(head.ordinal), request: value.slice(split + 1) };
+  const request = value.slice(split + 1);
+  const ordinal = BigInt(key.slice(key.lastIndexOf("/") + 1));
+  try {
+    const head = JSON.parse(toText(value.subarray(0, split))) as Omit<QuarantineEntry, "ordinal" | "request">;
+    return { ...head, ordinal, request };
+  } catch (reason) {
+    return { ordinal, reason: "damaged", message: `the reason can't be read any more: ${reason}`, atMs: 0, request };
+  }
 }
 
 function toText(bytes: Uint8Array): string {
