@@ -77,7 +77,7 @@ export class Follow {
       envelopeOf: (followed) => this.#envelopeOf(followed),
       onTruncated: (followed) => this.#tracker.restart(followed),
       onFinished: ({ file }) => log.debug({ path: file.path }, "read to its end"),
-      onUnreadable: ({ file }) => this.#tellUnreadable(file.path),
+      onUnreadable: ({ file }, reason) => this.#tellUnreadable(file.path, reason),
     });
     this.#hints = new Hints({
       isOn: config.files.watch,
@@ -234,9 +234,9 @@ export class Follow {
     this.#isRefreshWanted = true;
   }
 
-  #tellUnreadable(path: string): void {
+  #tellUnreadable(path: string, reason: string): void {
     if (this.#toldUnreadable.has(path)) return;
     this.#toldUnreadable.add(path);
-    this.#options.log.error({ path }, "this file can't be opened: its lines wait until it can");
+    this.#options.log.error({ path, reason }, "this file can't be read: its lines wait until it can");
   }
 }

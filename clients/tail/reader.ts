@@ -3,6 +3,7 @@
  * for room in the outbox; reading itself is synchronous, since the bytes are nearly always in the page cache.
  */
 import type { Clock } from "./clock.ts";
+import { systemCodeOf } from "./errors.ts";
 import { LOOK_MS_MAX } from "./files/followed.ts";
 import type { Rest } from "./files/lines.ts";
 import type { Outbox } from "./send/outbox.ts";
@@ -17,8 +18,8 @@ export interface ReaderOptions {
   readonly envelopeOf: (followed: Followed) => Envelope;
   readonly onTruncated: (followed: Followed) => void;
   readonly onFinished: (followed: Followed) => void;
-  /** It is there and can't be opened. */
-  readonly onUnreadable: (followed: Followed) => void;
+  /** It is there and can't be opened, or read. */
+  readonly onUnreadable: (followed: Followed, reason: string) => void;
 }
 
 export interface ReaderCounts {
@@ -77,27 +78,16 @@ export class Reader {
   /** Reads and hands on one chunk. Returns 0 when there is nothing to be had now. */
   #readPlain(followed: Followed, nowMs: number): number {
     const { file } = followed;
-    const look = file.look(nowMs);
-    if (look === "truncated") {
-      this.#restart(followed);
-      return 0;
-    }
-    if (look === "unreadable") {
-      this.#finish(followed);
-      return 0;
-    }
-    if (look === "end") {
-      const isOver = file.isGone && nowMs - file.quietSinceMs >= this.#options.rotateWaitMs;
-      if (isOver) this.#finish(followed);
-      return 0;
-    }
-    if (!file.open()) {
-      this.#options.onUnreadable(followed);
-      return 0;
-    }
-    const bytes = file.read(this.#buffer);
-    if (!file.isSame()) {
-      this.#restart(followed);
+    let bytes: number;
+    try {
+      const found = this.#readChunk(followed, nowMs);
+      if (found === undefined) return 0;
+      bytes = found;
+    } catch (reason) {
+      // A bad disk, or a server that is away. Nothing was taken; it is opened anew and tried again.
+      if ((reason as { code?: unknown }).code === undefined) throw reason;
+      file.close();
+      this.#options.onUnreadable(followed, systemCodeOf(reason));
       return 0;
     }
     const chunk = this.#buffer.subarray(0, bytes);
@@ -107,6 +97,33 @@ export class Reader {
     // What is left is a line without an end: it is read again when there is more.
     if (consumed === 0 && isEnd) this.#finish(followed);
     return consumed;
+  }
+
+  /** Reads into the buffer. Undefined when there is nothing to be had now. Throws what the system says. */
+  #readChunk(followed: Followed, nowMs: number): number | undefined {
+    const { file } = followed;
+    const look = file.look(nowMs);
+    if (look === "truncated") {
+      this.#restart(followed);
+      return undefined;
+    }
+    if (look === "unreadable") {
+      this.#finish(followed);
+      return undefined;
+    }
+    if (look === "end") {
+      const isOver = file.isGone && nowMs - file.quietSinceMs >= this.#options.rotateWaitMs;
+      if (isOver) this.#finish(followed);
+      return undefined;
+    }
+    if (!file.open()) {
+      this.#options.onUnreadable(followed, "can't be opened");
+      return undefined;
+    }
+    const bytes = file.read(this.#buffer);
+    if (file.isSame()) return bytes;
+    this.#restart(followed);
+    return undefined;
   }
 
   #restart(followed: Followed): void {

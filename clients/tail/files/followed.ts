@@ -113,13 +113,15 @@ export class FollowedFile {
   skipToLine(): void {
     if (!this.open()) return;
     const before = new Uint8Array(1);
-    if (readSync(this.#file as number, before, 0, 1, this.offset - 1) === 1 && before[0] !== LF) this.rest = "skip";
+    const read = orUndefined(() => readSync(this.#file as number, before, 0, 1, this.offset - 1));
+    if (read === 1 && before[0] !== LF) this.rest = "skip";
     this.advance(0);
   }
 
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
+    const file = this.#file;
     this.#file = undefined;
+    if (file !== undefined) orUndefined(() => closeSync(file));
     this.#decompressor?.close();
     this.#decompressor = undefined;
   }
@@ -190,14 +192,17 @@ export class FollowedFile {
     this.offset += bytes;
     const file = this.#file;
     if (file === undefined || this.isCompressed) return;
-    this.tail = tailOf(file, this.offset);
-    if (this.ledger.head.bytes < HEAD_BYTES) this.ledger.head = headOf(file, this.offset);
+    // The lines are taken: that these bytes can't be read once more only makes the file harder to know again.
+    this.tail = orUndefined(() => tailOf(file, this.offset)) ?? NO_FINGERPRINT;
+    if (this.ledger.head.bytes >= HEAD_BYTES) return;
+    this.ledger.head = orUndefined(() => headOf(file, this.offset)) ?? this.ledger.head;
   }
 
   /** Of the bytes before a place that was read. */
   tailAt(position: number): Fingerprint {
     if (position === this.offset || this.#file === undefined) return this.tail;
-    return tailOf(this.#file, position);
+    const file = this.#file;
+    return orUndefined(() => tailOf(file, position)) ?? NO_FINGERPRINT;
   }
 
   /** The next look comes soon after something new, and later each time there is nothing. */
@@ -205,6 +210,15 @@ export class FollowedFile {
     this.#lookMs = hadData ? LOOK_MS_MIN : Math.min(this.#lookMs * 2, LOOK_MS_MAX);
     this.nextLookMs = nowMs + this.#lookMs;
     if (hadData) this.quietSinceMs = nowMs;
+  }
+}
+
+/** What the system may refuse. */
+function orUndefined<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch {
+    return undefined;
   }
 }
 
