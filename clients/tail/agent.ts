@@ -54,7 +54,7 @@ export async function startAgent(config: TailConfig, environment: AgentEnvironme
     for (const step of stops.splice(0).reverse()) await step();
   };
   try {
-    const positions = await Positions.open(join(config.positions.directory, "offsets"));
+    const positions = await Positions.open(join(config.positions.directory, "offsets"), log);
     const commits = new Commits(positions, clock, log, config.positions.commitIntervalMs);
     stops.push(async () => {
       await commits.stop();

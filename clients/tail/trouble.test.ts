@@ -1,10 +1,12 @@
 /** What goes wrong with files and disks costs that file or that row, and never the agent. */
 import { expect, spyOn, test } from "bun:test";
-import { appendFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Level } from "level";
 import { FollowedFile } from "./files/followed.ts";
+import { decodeRequest } from "./testing/decode.ts";
 import { withLogs } from "./testing/folder.ts";
-import { startRig } from "./testing/rig.ts";
+import { FakeSender, startRig } from "./testing/rig.ts";
 
 function lines(name: string, from: number, to: number): string {
   return Array.from({ length: to - from }, (_, index) => `${name} ${from + index}\n`).join("");
@@ -42,5 +44,70 @@ test("a file whose reading fails holds up nobody but itself, and is read on when
     await rig.settled();
     const all = ["bad", "good"].flatMap((name) => lines(name, 0, count).trimEnd().split("\n"));
     expect([...rig.sender.bodies].sort()).toEqual(all.sort());
+  });
+}, 20_000);
+
+test("positions of which a row can't be read cost that row: its file is read again, and the others go on", async () => {
+  await withLogs(async (directory, logs) => {
+    for (const name of ["a", "b"]) writeFileSync(join(logs, `${name}.log`), lines(name, 0, 5));
+    {
+      await using rig = await startRig(directory);
+      await rig.until(10);
+      await rig.settled();
+    }
+    const { ino, dev } = statSync(join(logs, "a.log"), { bigint: true });
+    const database = new Level<string, string>(join(directory, "positions", "offsets"));
+    await database.put(`file!${dev}:${ino}`, '{"path":"a bit is flipp');
+    await database.close();
+    await using rig = await startRig(directory);
+    for (const name of ["a", "b"]) appendFileSync(join(logs, `${name}.log`), lines(name, 5, 7));
+    await rig.until(9);
+    await rig.settled();
+    const again = [...lines("a", 0, 7).trimEnd().split("\n"), "b 5", "b 6"];
+    expect([...rig.sender.bodies].sort()).toEqual(again);
+  });
+}, 20_000);
+
+test("positions that LevelDB can't open are mended, and kept as they were: files go on where they were", async () => {
+  await withLogs(async (directory, logs) => {
+    writeFileSync(join(logs, "a.log"), lines("a", 0, 5));
+    {
+      await using rig = await startRig(directory, { readFrom: "end" });
+      appendFileSync(join(logs, "a.log"), lines("a", 5, 10));
+      await rig.until(5);
+      await rig.settled();
+    }
+    const offsets = join(directory, "positions", "offsets");
+    for (const name of readdirSync(offsets)) if (/^(CURRENT|MANIFEST)/.test(name)) rmSync(join(offsets, name));
+    writeFileSync(join(offsets, "CURRENT"), "rubbish");
+    await using rig = await startRig(directory, { readFrom: "end" });
+    appendFileSync(join(logs, "a.log"), lines("a", 10, 12));
+    await rig.until(2);
+    await rig.settled();
+    expect(rig.sender.bodies).toEqual(["a 10", "a 11"]);
+    expect(readdirSync(join(directory, "positions")).filter((name) => name.includes("damaged"))).toHaveLength(1);
+  });
+}, 20_000);
+
+test("what the collector will never take is kept in a file, whole, before the position moves on", async () => {
+  await withLogs(async (directory, logs) => {
+    writeFileSync(join(logs, "a.log"), lines("a", 0, 3));
+    {
+      const sender = new FakeSender();
+      sender.verdict = { refused: 3, reason: "never" };
+      await using rig = await startRig(directory, {}, {}, sender);
+      await rig.until(3);
+      await rig.settled();
+      const refused = join(directory, "positions", "refused");
+      const [name = ""] = readdirSync(refused);
+      const kept = decodeRequest(readFileSync(join(refused, name)));
+      expect(kept.map(({ body }) => body)).toEqual(["a 0", "a 1", "a 2"]);
+      expect(rig.agent.status()).toMatchObject({ refusedRecords: 3, acknowledgedRecords: 0 });
+    }
+    await using rig = await startRig(directory);
+    appendFileSync(join(logs, "a.log"), lines("a", 3, 4));
+    await rig.until(1);
+    await rig.settled();
+    expect(rig.sender.bodies).toEqual(["a 3"]);
   });
 }, 20_000);

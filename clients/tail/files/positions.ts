@@ -4,9 +4,14 @@
  * A row is written after the collector's acknowledgement, never before; together with others of its time, in one synced
  * batch. Rows of files that are gone are deleted after a while. What was acknowledged within the last interval before a
  * crash is sent again: that, and what was under way, is all that can come twice.
+ *
+ * Damage must not keep the agent from starting: files are rotated away while it does not read. What LevelDB can't open is
+ * kept aside and mended; a row that can't be understood is left out, and its file is read from its beginning.
  */
+import { cpSync, existsSync } from "node:fs";
 import { Level } from "level";
 import { systemCodeOf, TailError } from "../errors.ts";
+import type { Log } from "../log.ts";
 import { type Fingerprint, NO_FINGERPRINT } from "./identity.ts";
 import type { Rest } from "./lines.ts";
 
@@ -41,10 +46,10 @@ export class Positions {
   }
 
   /** Throws TailError `positions_unusable`. */
-  static async open(directory: string): Promise<Positions> {
+  static async open(directory: string, log: Log): Promise<Positions> {
     const database = new Level<string, string>(directory, { keyEncoding: "utf8", valueEncoding: "utf8" });
     try {
-      await database.open();
+      await database.open().catch((cause: unknown) => mend(database, directory, cause, log));
     } catch (cause) {
       const reason = systemCodeOf((cause as { cause?: unknown }).cause ?? cause);
       const words =
@@ -56,7 +61,14 @@ export class Positions {
     const positions = new Positions(database);
     for await (const [key, value] of database.iterator()) {
       if (key.startsWith(SOURCE_PREFIX)) positions.#sources.add(key.slice(SOURCE_PREFIX.length));
-      else if (key.startsWith(FILE_PREFIX)) positions.#load(key.slice(FILE_PREFIX.length), value);
+      else if (key.startsWith(FILE_PREFIX)) {
+        try {
+          positions.#load(key.slice(FILE_PREFIX.length), value);
+        } catch (reason) {
+          const words = "a position is damaged: its file is read again from its beginning";
+          log.error({ row: key, reason: String(reason) }, words);
+        }
+      }
     }
     return positions;
   }
@@ -143,4 +155,22 @@ export class Positions {
     await this.flush().catch(() => undefined);
     await this.#database.close();
   }
+}
+
+/** LevelDB's own repair is there under Bun and Node; only the types of `level`, which also serve browsers, leave it out. */
+type LevelRepair = { repair(directory: string): Promise<void> };
+
+/** Opens what is damaged; rejects with `cause` where it is something else. */
+async function mend(database: Level<string, string>, directory: string, cause: unknown, log: Log): Promise<void> {
+  const { code, message = "" } = ((cause as { cause?: unknown }).cause ?? cause) as { code?: string; message?: string };
+  if (code !== "LEVEL_CORRUPTION" && !/corrupt|does not exist|no such file/i.test(message)) throw cause;
+  const kept = `${directory}.damaged`;
+  // What was kept first is nearest to what was written.
+  if (!existsSync(kept)) cpSync(directory, kept, { recursive: true });
+  await (Level as unknown as LevelRepair).repair(directory);
+  await database.open();
+  log.error(
+    { directory, kept, reason: message },
+    "the positions were damaged and have been mended: lines may come twice",
+  );
 }

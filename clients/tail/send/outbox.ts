@@ -5,8 +5,8 @@
  * What the collector can never take is kept in a file of its own before the position moves on, so that nothing is lost
  * silently.
  */
-import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { systemCodeOf } from "../errors.ts";
 import type { Ledger, LedgerPart } from "../files/ledger.ts";
@@ -165,7 +165,7 @@ export class Outbox {
         if (keptBytes + request.length > REFUSED_BYTES_MAX)
           throw new Error(`the folder holds ${keptBytes} bytes already`);
         const path = join(refusedDirectory, `${clock.nowMs()}-${this.#refusedNumber++}.otlp`);
-        writeFileSync(path, request, { flush: true });
+        writeWhole(path, request);
         log.error(
           { records: refused, reason, path },
           "the collector will never take these records: their request is kept in this file",
@@ -179,5 +179,21 @@ export class Outbox {
         await clock.sleep(REFUSED_RETRY_MS);
       }
     }
+  }
+}
+
+/** Makes a file that is whole and lasts, with its name, or none. */
+function writeWhole(path: string, bytes: Uint8Array): void {
+  try {
+    writeFileSync(path, bytes, { flush: true, flag: "wx" });
+  } catch (reason) {
+    if ((reason as { code?: unknown }).code !== "EEXIST") rmSync(path, { force: true });
+    throw reason;
+  }
+  const folder = openSync(dirname(path), "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
   }
 }
