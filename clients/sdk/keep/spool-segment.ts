@@ -4,7 +4,8 @@
  * Nothing is hoped for from deleted rows: LevelDB gives their space back late or never, so the folder is the unit in which
  * space comes back. A row is deleted when it is settled, unsynced, only so that a restart does not send it again.
  */
-import { rm } from "node:fs/promises";
+import { cp, open, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { ClassicLevel } from "classic-level";
 
 export type Level = ClassicLevel<string, Uint8Array>;
@@ -34,8 +35,14 @@ export class SpoolSegment {
     this.#db = db;
   }
 
-  /** Opens or makes it, and lists its rows in order. `bytesMax`: it will not grow much beyond. */
-  static async open(path: string, bytesMax: number): Promise<{ segment: SpoolSegment; rows: Row[] }> {
+  /**
+   * Opens or makes it, and lists its rows in order. `bytesMax`: it will not grow much beyond. `trouble` says that it was
+   * damaged: what LevelDB's repair found in it is there, and the folder is kept beside it as it was.
+   */
+  static async open(
+    path: string,
+    bytesMax: number,
+  ): Promise<{ segment: SpoolSegment; rows: Row[]; trouble: string | undefined }> {
     const { ClassicLevel } = await import("classic-level");
     // A write buffer that is larger than the segment: LevelDB then writes its log, and nothing else.
     const db = new ClassicLevel<string, Uint8Array>(path, {
@@ -43,7 +50,17 @@ export class SpoolSegment {
       compression: false,
       writeBufferSize: 2 * bytesMax,
     });
-    await db.open();
+    let trouble: string | undefined;
+    await db.open().catch(async (cause: unknown) => {
+      const { code, message = "" } = ((cause as { cause?: unknown }).cause ?? cause) as Partial<NodeJS.ErrnoException>;
+      if (code !== "LEVEL_CORRUPTION" && !/corrupt|no such file/i.test(message)) throw cause;
+      // What was kept first is nearest to what was written.
+      await cp(path, `${path}.damaged`, { recursive: true, force: false });
+      await ClassicLevel.repair(path);
+      await db.open();
+      trouble = `${path} was damaged (${message}): what could be read of it is sent; it is kept in ${path}.damaged`;
+    });
+    await syncFolder(dirname(path));
     const segment = new SpoolSegment(path, db);
     const rows: Row[] = [];
     for await (const key of db.keys()) {
@@ -53,7 +70,7 @@ export class SpoolSegment {
       segment.open++;
       segment.bytes += bytes + ROW_OVERHEAD_BYTES;
     }
-    return { segment, rows };
+    return { segment, rows, trouble };
   }
 
   /** Resolves when the rows are on disk. */
@@ -90,5 +107,16 @@ export class SpoolSegment {
   async destroy(): Promise<void> {
     await this.#db.close();
     await rm(this.path, { recursive: true, force: true });
+  }
+}
+
+/** Makes new names in it last through a power cut. Windows knows no such call. */
+async function syncFolder(directory: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }

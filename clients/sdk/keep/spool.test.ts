@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { withFolder } from "../../../collector/testing/temporary.ts";
@@ -141,6 +141,50 @@ test(
       mkdirSync(join(directory, "spool/lost+found"));
       const fourth = await connect({ endpoint: NOBODY, keep });
       await fourth.close(0);
+    });
+  },
+  LIMIT_MS,
+);
+
+test(
+  "a folder of the spool that is damaged is mended, and kept as it was: the next client starts, and sends what is left",
+  async () => {
+    await withFolder(async (directory) => {
+      const keep = { type: "spool", directory: join(directory, "spool") } as const;
+      const before = await connect({ endpoint: NOBODY, keep });
+      for (let index = 0; index < 20; index++) await before.send({ body: index });
+      await before.close(0);
+      const [name = ""] = readdirSync(keep.directory).filter((each) => /^\d+$/.test(each));
+      const segment = join(keep.directory, name);
+      for (const each of readdirSync(segment)) if (each.startsWith("MANIFEST")) rmSync(join(segment, each));
+      writeFileSync(join(segment, "CURRENT"), "rubbish");
+      using collector = await new FakeCollector().start();
+      const after = await connect({ endpoint: `127.0.0.1:${collector.port}`, keep, retry: RETRY });
+      expect((await after.flush()).isComplete).toBe(true);
+      expect(collector.bodies.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+      expect(readdirSync(keep.directory)).toContain(`${name}.damaged`);
+      await after.close();
+    });
+  },
+  LIMIT_MS,
+);
+
+test(
+  "while no folder can be made, the spool tries one and not another one each time",
+  async () => {
+    await withFolder(async (directory) => {
+      const keep = { type: "spool", directory: join(directory, "spool") } as const;
+      const client = await connect({ endpoint: NOBODY, keep });
+      const troubles: string[] = [];
+      client.events.on("trouble", ({ reason }) => troubles.push(reason));
+      // In the place of the first folder there is a file.
+      writeFileSync(join(keep.directory, "0000000000000001"), "");
+      const sent = client.send({ body: "a" });
+      while (troubles.length === 0) await Bun.sleep(5);
+      rmSync(join(keep.directory, "0000000000000001"));
+      expect((await sent).kept).toBe("spool");
+      expect(readdirSync(keep.directory).filter((each) => /^\d+$/.test(each))).toEqual(["0000000000000001"]);
+      await client.close(0);
     });
   },
   LIMIT_MS,

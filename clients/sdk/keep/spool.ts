@@ -205,7 +205,9 @@ export class Spool implements BatchSource {
     const { directory } = this.#options;
     const names = readdirSync(directory).filter((name) => /^\d{16}$/.test(name));
     for (const name of names.sort()) {
-      const { segment, rows } = await SpoolSegment.open(join(directory, name), this.#segmentBytesMax);
+      const { segment, rows, trouble } = await SpoolSegment.open(join(directory, name), this.#segmentBytesMax);
+      // When whoever connects can listen.
+      if (trouble !== undefined) setImmediate(() => this.#options.onTrouble(trouble));
       this.#nextNumber = Math.max(this.#nextNumber, Number(name) + 1);
       if (rows.length === 0) {
         await segment.destroy();
@@ -259,8 +261,10 @@ export class Spool implements BatchSource {
   async #segment(): Promise<SpoolSegment> {
     const last = this.#segments.at(-1);
     if (last !== undefined && last.bytes < this.#segmentBytesMax) return last;
-    const path = join(this.#options.directory, String(this.#nextNumber++).padStart(16, "0"));
+    const path = join(this.#options.directory, String(this.#nextNumber).padStart(16, "0"));
     const { segment } = await SpoolSegment.open(path, this.#segmentBytesMax);
+    // Not before: while the disk refuses, the same one is tried again, and none is left over.
+    this.#nextNumber++;
     this.#segments.push(segment);
     if (last?.open === 0) await this.#drop(last);
     return segment;
