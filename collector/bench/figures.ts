@@ -1,7 +1,7 @@
 /** What a bench tells: figures, what they are to reach, and the absolute numbers behind a ratio. Pure. */
 import { median } from "./statistics.ts";
 
-export type Unit = "logs/s" | "us" | "ms" | "bytes" | "seconds";
+export type Unit = "logs/s" | "us" | "ms" | "bytes" | "B" | "seconds";
 
 /** One absolute number: the median of its rounds. */
 export interface Part {

@@ -133,6 +133,7 @@ const STATUS_NAMES =
     " ",
   );
 
-function describeStatus(status: CallStatus): string {
+/** The name of how a call ended. */
+export function describeStatus(status: CallStatus): string {
   return typeof status === "string" ? status : (STATUS_NAMES[status] ?? `status ${status}`);
 }

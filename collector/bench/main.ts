@@ -11,7 +11,7 @@ import type { Figure } from "./figures.ts";
 import { type BenchOptions, HELP, parseOptions } from "./options.ts";
 import { type Machine, toJson, toTable } from "./report.ts";
 import { runScenarios } from "./scenarios.ts";
-import { measureTarget } from "./target.ts";
+import { measureTargets } from "./target.ts";
 
 const OUTPUT_FOLDER = "bench-out";
 const FREE_BYTES_MIN = 6 * 1024 ** 3;
@@ -31,7 +31,7 @@ async function main(): Promise<number> {
     return 0;
   }
   try {
-    const figures = options.kind === "target" ? await measureTarget(options.target, tell) : await bench(options);
+    const figures = options.kind === "target" ? await measureTargets(options.targets, tell) : await bench(options);
     process.stdout.write(`\n${toTable(figures)}`);
     mkdirSync(dirname(options.json), { recursive: true });
     writeFileSync(options.json, toJson({ atMs: systemClock.nowMs(), machine: describeMachine(), figures }));

@@ -22,7 +22,15 @@ test("parts are chosen by name, and run in their own order", () => {
 });
 
 test("a target gets the load alone", () => {
-  expect(parseOptions(["--target", "[::1]:4317"])).toMatchObject({ kind: "target", target: "[::1]:4317" });
+  const one = { name: "[::1]:4317", address: "[::1]:4317", pid: undefined };
+  expect(parseOptions(["--target", "[::1]:4317"])).toMatchObject({ kind: "target", targets: [one] });
+  const words = ["--target", "ours=localhost:4317", "--pid", "12", "--target", "theirs=10.0.0.1:4317", "--pid", "3"];
+  expect(parseOptions(words)).toMatchObject({
+    targets: [
+      { name: "ours", address: "localhost:4317", pid: 12 },
+      { name: "theirs", address: "10.0.0.1:4317", pid: 3 },
+    ],
+  });
 });
 
 test("words that mean nothing are told in one sentence", () => {
@@ -36,6 +44,10 @@ test("words that mean nothing are told in one sentence", () => {
     ["--target", "http://localhost:4317"],
     ["--target", "localhost:70000"],
     ["--target", "localhost:4317", "--only", "ingest"],
+    ["--target", "a=localhost:4317", "--target", "a=localhost:4318"],
+    ["--target", "localhost:4317", "--target", "localhost:4318", "--pid", "1"],
+    ["--target", "localhost:4317", "--pid", "me"],
+    ["--pid", "1"],
   ];
   for (const words of wrong) {
     let message = "";
@@ -50,5 +62,5 @@ test("words that mean nothing are told in one sentence", () => {
 
 test("help names every option", () => {
   expect(parseOptions(["--help"])).toEqual({ kind: "help" });
-  for (const word of ["--long", "--only", "--target", "--json", "--help"]) expect(HELP).toContain(word);
+  for (const word of ["--long", "--only", "--target", "--pid", "--json", "--help"]) expect(HELP).toContain(word);
 });

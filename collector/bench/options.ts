@@ -4,19 +4,32 @@ import { parseArgs } from "node:util";
 export const SCENARIOS = ["ingest", "delivery", "latency", "watched", "shares", "client", "backlog", "tail"] as const;
 export type Scenario = (typeof SCENARIOS)[number];
 
+/** An endpoint of somebody's. */
+export interface Target {
+  /** What it is called in the figures. */
+  readonly name: string;
+  /** host:port. */
+  readonly address: string;
+  /** The process behind it. */
+  readonly pid: number | undefined;
+}
+
 export type BenchOptions =
   | { readonly kind: "help" }
-  | { readonly kind: "target"; readonly target: string; readonly json: string }
+  | { readonly kind: "target"; readonly targets: readonly Target[]; readonly json: string }
   | { readonly kind: "bench"; readonly scenarios: readonly Scenario[]; readonly json: string };
 
 export const HELP = `Holds the collector to its figures: each is a ratio within this run, the sides taken in turn, medians of the rounds.
 
   bun run bench [--long] [--only NAME]... [--json FILE]
-  bun run bench --target HOST:PORT [--json FILE]
+  bun run bench (--target [NAME=]HOST:PORT [--pid PID])... [--json FILE]
 
   --long              also a backlog of 5 GiB, filled and drained; needs some 4 GiB of disk and three minutes more
   --only NAME         one part: ingest, delivery, latency, watched, shares, client, backlog or tail; may be given more than once
-  --target HOST:PORT  aims the load alone at any OTLP/gRPC endpoint (plaintext): 200 logs of 315 bytes to a request
+  --target [NAME=]HOST:PORT
+                      aims the load alone at any OTLP/gRPC endpoint (plaintext): as much as it takes, 200 logs of 315 bytes
+                      to a request, and the latency at 5,000 logs/s; several endpoints get it in turn
+  --pid PID           the process behind the target, for its CPU, memory and disk; once for each target, in their order
   --json FILE         where the figures go as JSON; bench-out/bench.json unless told
   --help              this
 
@@ -35,8 +48,9 @@ export function parseOptions(words: readonly string[]): BenchOptions {
   if (values.target !== undefined) {
     if (values.only !== undefined || values.long === true)
       throw new Error("--target aims the load alone: --only and --long say nothing about another endpoint.");
-    return { kind: "target", target: parseTarget(values.target), json };
+    return { kind: "target", targets: parseTargets(values.target, values.pid ?? []), json };
   }
+  if (values.pid !== undefined) throw new Error("--pid names the process behind a --target, and there is none.");
   const named = (values.only ?? []).map(parseScenario);
   const usual = SCENARIOS.filter((scenario) => scenario !== "backlog" || values.long === true);
   const scenarios = named.length === 0 ? usual : SCENARIOS.filter((each) => named.includes(each));
@@ -46,7 +60,8 @@ export function parseOptions(words: readonly string[]): BenchOptions {
 function read(words: readonly string[]) {
   const text = { type: "string" } as const;
   const flag = { type: "boolean" } as const;
-  const options = { long: flag, only: { ...text, multiple: true }, target: text, json: text, help: flag } as const;
+  const many = { type: "string", multiple: true } as const;
+  const options = { long: flag, only: many, target: many, pid: many, json: text, help: flag } as const;
   try {
     return parseArgs({ args: [...words], options, strict: true, allowPositionals: false });
   } catch (reason) {
@@ -61,9 +76,25 @@ function parseScenario(name: string): Scenario {
   return scenario;
 }
 
-function parseTarget(target: string): string {
-  const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[^:/\s[\]]+):(\d{1,5})$/.exec(target) ?? [];
-  if (port === undefined || Number(port) < 1 || Number(port) > 65_535)
-    throw new Error(`--target is host:port, for example 127.0.0.1:4317, and not "${target}".`);
-  return target;
+function parseTargets(words: readonly string[], pids: readonly string[]): Target[] {
+  if (pids.length > 0 && pids.length !== words.length)
+    throw new Error(
+      `--pid goes with --target, one for each: there are ${words.length} targets and ${pids.length} processes.`,
+    );
+  const targets = words.map((word, index): Target => {
+    const [, name, address = ""] = /^(?:([^=]+)=)?(.*)$/.exec(word) ?? [];
+    const [, port] = /^(?:\[[0-9a-fA-F:.]+\]|[^:/\s[\]]+):(\d{1,5})$/.exec(address) ?? [];
+    if (port === undefined || Number(port) < 1 || Number(port) > 65_535)
+      throw new Error(`--target is host:port, for example 127.0.0.1:4317, and not "${word}".`);
+    return { name: name ?? address, address, pid: parsePid(pids[index]) };
+  });
+  const names = targets.map(({ name }) => name);
+  if (new Set(names).size < names.length) throw new Error("each --target needs a name of its own.");
+  return targets;
+}
+
+function parsePid(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw new Error(`--pid is the number of a process, and not "${text}".`);
+  return Number(text);
 }

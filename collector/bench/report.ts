@@ -32,7 +32,12 @@ export function toTable(figures: readonly Figure[]): string {
   );
   const notes = figures.flatMap(({ name, note }) => (note === undefined ? [] : [`${name}: ${note}`]));
   const missed = figures.filter((figure) => isReached(figure) === false).length;
-  const verdict = missed === 0 ? "All reached." : `${missed} of ${figures.length} figures MISSED their reach.`;
+  const isHeld = figures.some(({ reach }) => reach !== undefined);
+  const verdict = !isHeld
+    ? "Nothing was to be reached."
+    : missed === 0
+      ? "All reached."
+      : `${missed} of ${figures.length} figures MISSED their reach.`;
   return `${[...lines, "", ...notes, ...(notes.length > 0 ? [""] : []), verdict].join("\n")}\n`;
 }
 
@@ -55,6 +60,8 @@ export function show(value: number, unit: "ratio" | Unit): string {
       return `${value.toFixed(2)} ms`;
     case "bytes":
       return value < 10 * MIB * 1024 ? `${(value / MIB).toFixed(1)} MiB` : `${(value / MIB / 1024).toFixed(1)} GiB`;
+    case "B":
+      return `${Math.round(value)} bytes`;
     case "seconds":
       return `${value.toFixed(1)} s`;
   }
