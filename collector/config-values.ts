@@ -68,7 +68,8 @@ export const yesOrNo = z.union([
 
 export const hostAndPort = z
   .string()
-  .regex(/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/, "must be host:port, for example 0.0.0.0:4317");
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/, "must be host:port, for example 0.0.0.0:4317")
+  .refine((text) => Number(text.slice(text.lastIndexOf(":") + 1)) <= 65_535, "must have a port from 0 to 65535");
 
 export const url = z.url("must be a URL, for example http://127.0.0.1:4573");
 
@@ -84,5 +85,5 @@ export function nearest(word: string, candidates: readonly string[]): string {
   const best = candidates
     .map((candidate) => ({ candidate, distance: editDistance(plain(word), plain(candidate)) }))
     .sort((a, b) => a.distance - b.distance)[0];
-  return best !== undefined && best.distance <= Math.max(2, word.length / 4) ? `: did you mean ${best.candidate}?` : "";
+  return best !== undefined && best.distance <= Math.ceil(word.length / 4) ? `: did you mean ${best.candidate}?` : "";
 }

@@ -56,7 +56,10 @@ test("every problem is told at once, by the name of its key, with what would be 
   );
 });
 
-test("a file that is no YAML, or holds no sections, says so", () => {
+test("a file that is no YAML, or holds no sections, says so, and nothing of what it would be missing", () => {
+  const message = problemsOf(() => loadConfig(file("firehose: {stream: a\n  b: ["), {}));
+  expect(message).toContain("is not YAML");
+  expect(message).not.toContain("is needed");
   expect(problemsOf(() => loadConfig(file("firehose: [1\n"), MINIMAL))).toContain("standpipe.yaml is not YAML");
   expect(problemsOf(() => loadConfig(file("- a\n"), MINIMAL))).toContain("must hold sections");
 });
@@ -88,6 +91,13 @@ test("replicas are found by a service's name or by a list, and not by both", () 
   expect(problemsOf(() => loadConfig(file("peers: { addresses: [b] }\n"), MINIMAL))).toContain(
     "peers.addresses.0 must be host:port",
   );
+});
+
+test("a word is taken for another one only where it is near", () => {
+  const message = problemsOf(() => loadConfig(file("foo: 1\njurnal: {}\ningest: { address: 'a:99999' }\n"), MINIMAL));
+  expect(message).toContain("jurnal is not a key: did you mean journal?");
+  expect(message).toMatch(/foo is not a key$/m);
+  expect(message).toContain("ingest.address must have a port from 0 to 65535");
 });
 
 test("the result can't be changed", () => {

@@ -194,6 +194,8 @@ export function loadConfig(
 ): Config {
   const problems: string[] = [];
   const merged = readFile(file, problems);
+  // Of a file that can't be read at all, nothing is missing.
+  const isRead = problems.length === 0;
   const names = new Map(configKeys().map((each) => [each.variable, each]));
   for (const [variable, value] of Object.entries(environment)) {
     if (!variable.startsWith("STANDPIPE_") || OTHER_VARIABLES.has(variable) || value === undefined) continue;
@@ -211,8 +213,8 @@ export function loadConfig(
 
   inheritFirehose(merged);
   const parsed = schema.safeParse(merged);
-  if (!parsed.success) problems.push(...parsed.error.issues.flatMap(describeIssue));
-  else problems.push(...brokenRelations(parsed.data), ...inspected(parsed.data, inspect));
+  if (!parsed.success && isRead) problems.push(...parsed.error.issues.flatMap(describeIssue));
+  else if (parsed.success && isRead) problems.push(...brokenRelations(parsed.data), ...inspected(parsed.data, inspect));
   if (problems.length > 0 || !parsed.success) {
     const list = [...new Set(problems)].map((problem) => `  - ${problem}`).join("\n");
     throw new CollectorError("config_invalid", `the configuration can't be used; nothing was started:\n${list}`);

@@ -70,7 +70,8 @@ function readConfig(named: string | undefined): Config {
     text = readFileSync(path, "utf8");
   } catch (cause) {
     const code = (cause as { code?: string }).code ?? String(cause);
-    throw new CollectorError("config_invalid", `can't read the configuration ${path} (${code})`, { cause });
+    const words = `can't read the configuration ${path} (${code}): name a file with --config, or set STANDPIPE_CONFIG; nothing was started`;
+    throw new CollectorError("config_invalid", words, { cause });
   }
   return loadConfig({ path, text }, process.env, lineProblems);
 }
