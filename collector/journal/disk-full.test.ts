@@ -120,6 +120,37 @@ testWith(
   60_000,
 );
 
+testWith(["tmpfs"], "a journal is opened on a disk without a byte left, and delivers what it has", async () => {
+  await withSmallDisk(24 * MIB, async (disk) => {
+    const options = journalOptions(join(disk, "journal"), { segmentBytesMax: MIB, commitBytesMax: 65_536 });
+    const before = await Journal.open(options);
+    const acknowledged = Array.from({ length: 100 }, (_, number) => number);
+    for (const number of acknowledged) await before.append(numberedRequest(number, 16_000), 1);
+    await before.close();
+    expect(() => writeFileSync(join(disk, "rubbish"), new Uint8Array(64 * MIB))).toThrow("ENOSPC");
+
+    const journal = await Journal.open(options);
+    expect(journal.status().isFull).toBe(true);
+    const found: number[] = [];
+    await deliverAll(journal, found);
+    expect(found).toEqual(acknowledged);
+    rmSync(join(disk, "rubbish"));
+    await waitFor(() => journal.hasRoom(16_000));
+    await journal.close();
+  });
+});
+
+testWith(["tmpfs"], "a first start on a disk without a byte says that it is full, and what to do", async () => {
+  await withSmallDisk(2 * MIB, async (disk) => {
+    expect(() => writeFileSync(join(disk, "rubbish"), new Uint8Array(8 * MIB))).toThrow("ENOSPC");
+    const failure = await Journal.open(journalOptions(join(disk, "journal"))).catch((reason: unknown) => reason);
+    expect(failure).toMatchObject({ code: "journal_unusable" });
+    expect((failure as Error).message).toMatch(
+      /^the disk of .+ is full.+make room and start again; what it holds stays$/,
+    );
+  });
+});
+
 test("a write refused by the disk fails its requests only; the next goes into a new segment", async () => {
   const driver = new FaultyDriver();
   await withFolder(async (directory) => {

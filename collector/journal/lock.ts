@@ -21,6 +21,8 @@ export function lockFolder(directory: string): FolderLock {
   try {
     database = new Database(path, { create: true });
     database.run("PRAGMA locking_mode = EXCLUSIVE");
+    // Nothing is ever written: a full disk must not keep the collector from making room on it.
+    database.run("PRAGMA journal_mode = MEMORY");
     database.run("BEGIN EXCLUSIVE");
   } catch (cause) {
     database?.close();

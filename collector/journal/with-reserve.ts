@@ -24,6 +24,10 @@ export async function withReserve<T>(
         await clock.sleep(OPEN_RETRY_MS);
         continue;
       }
+      if (isFull) {
+        const what = `the disk of ${directory} is full, and the journal has nothing left to give up (${cause.message}): make room and start again; what it holds stays`;
+        throw new CollectorError("journal_unusable", what, { cause: reason });
+      }
       if (reason instanceof CollectorError && reason.code === "journal_unusable") throw reason;
       const what = `can't open the journal in ${directory} (${String(reason)}): make room on the disk or mend its rights`;
       throw new CollectorError("journal_unusable", what, { cause: reason });
