@@ -168,3 +168,10 @@ test("--help names every option", () => {
   expect(parseCommand(["--help"])).toEqual({ kind: "help" });
   for (const word of ["--port", "--discard", "--guess", "--fault", "--grow", "--prefix"]) expect(USAGE).toContain(word);
 });
+
+test("a folder that can't be made is told in one sentence, with what to do", () => {
+  const words = ["--port", "0", "--directory", join(import.meta.dir, "main.ts/objects"), "--stream", "logs"];
+  const { exitCode, stderr } = Bun.spawnSync({ cmd: [process.execPath, join(import.meta.dir, "main.ts"), ...words] });
+  expect(exitCode).toBe(2);
+  expect(stderr.toString()).toMatch(/^the folder \S+ can't be made \(E\w+\); choose another one with --directory\n/);
+});

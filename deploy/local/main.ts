@@ -44,6 +44,9 @@ function messageOf(reason: unknown): string {
   if (!(reason instanceof Error)) return String(reason);
   if ("code" in reason && reason.code === "EADDRINUSE")
     return "the port is taken by another program; choose one with --port";
+  const { syscall, path, code } = reason as NodeJS.ErrnoException;
+  if (syscall === "mkdir" && path !== undefined)
+    return `the folder ${path} can't be made (${code}); choose another one with --directory`;
   return reason.message;
 }
 
