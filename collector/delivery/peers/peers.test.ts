@@ -23,13 +23,13 @@ class Replica {
   /** What it is told where the others are. */
   addresses: readonly string[] | Error;
 
-  constructor(name: string, net: Net) {
+  constructor(name: string, net: Net, collectorId = name) {
     this.name = name;
     this.addresses = net.names;
     const { log, lines } = recordingLog((stream) => pino({ level: "info" }, stream));
     this.lines = lines;
     this.peers = new Peers({
-      collectorId: name,
+      collectorId,
       addresses: async () => {
         if (this.addresses instanceof Error) throw this.addresses;
         return this.addresses;
@@ -339,4 +339,21 @@ test("more collectors than can be are not heard", async () => {
   expect(peers.status().heard).toHaveLength(256);
   expect(net.replica("a").lines.filter(({ level }) => level === 40)).toHaveLength(1);
   await net.stop("a");
+});
+
+test("two on copies of one volume are told from one that calls itself", async () => {
+  const net = new Net("a", "b", "c");
+  const told = (name: string) => net.replica(name).lines.filter(({ level }) => level >= 50);
+  await net.start("a", "c");
+  await net.clock.advance(20_000);
+  expect([told("a"), told("c")]).toEqual([[], []]);
+  net.replicas.set("b", new Replica("b", net, "a"));
+  await net.start("b");
+  await net.clock.advance(20_000);
+  for (const name of ["a", "b"]) {
+    expect(told(name)).toHaveLength(1);
+    expect(told(name)[0]?.msg).toContain("another process has this journal's id, a");
+  }
+  expect(told("c")).toEqual([]);
+  await net.stop("a", "b", "c");
 });

@@ -14,6 +14,7 @@
  * | only one of two can reach the other | both hear: the answer carries figures too |
  * | DNS fails | those known stay known, and are asked on |
  * | nobody is reached, though others are listed | the count last known goes on, and feedback alone decides (share.ts) |
+ * | another has this collector's id | it runs on a copy of the volume, which is told (twins.ts) |
  * | a message was overtaken by a later one | its sequence number tells: it is not looked at |
  *
  * Routes of this collector that deliver to one stream divide it in the same way, among themselves and with all others.
@@ -21,6 +22,7 @@
 import type { Clock, Random } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import { type Claim, type Division, Shares } from "./share.ts";
+import { Twins } from "./twins.ts";
 
 /** What a collector tells of one of its routes. */
 export interface RouteFigures {
@@ -132,14 +134,13 @@ export class Peers {
   #isCutOff = false;
   #reachedAtMs: number;
   #isTooMany = false;
-  #sequence: number;
+  readonly #twins: Twins;
   #run: Promise<void> = Promise.resolve();
 
   constructor(options: PeersOptions) {
     this.#options = options;
     this.#reachedAtMs = options.clock.monotonicMs();
-    // A restart goes on above where it was: in each millisecond fewer than a thousand messages can be sent.
-    this.#sequence = Math.floor(options.clock.nowMs()) * 1_000;
+    this.#twins = new Twins(options);
   }
 
   /** Begins to find the others. Resolves after the first round: within two intervals, whoever can be reached. */
@@ -189,7 +190,10 @@ export class Peers {
   /** Figures of another collector came in. The answer to it. */
   hear(figures: Figures): Figures {
     const { collectorId, clock } = this.#options;
-    if (figures.collectorId === collectorId) return this.#figures();
+    if (figures.collectorId === collectorId) {
+      this.#twins.note(figures.sequence);
+      return this.#figures();
+    }
     const nowMs = clock.monotonicMs();
     const before = this.#heard.get(figures.collectorId);
     const isKnown = before !== undefined && before.untilMs > nowMs;
@@ -309,7 +313,7 @@ export class Peers {
       const { capacityBytesPerSecond: _, ...figures } = member.joined.figures();
       return { route: member.route, stream: member.stream, ...figures };
     });
-    return { collectorId: this.#options.collectorId, sequence: ++this.#sequence, leaseMs, routes };
+    return { collectorId: this.#options.collectorId, sequence: this.#twins.nextNumber(), leaseMs, routes };
   }
 
   #divide(): void {
