@@ -88,6 +88,7 @@ export function createHttpExport(parts: HttpExportParts): HttpExport {
       }
       const reading = readBody(request, limits.requestBytesMax);
       const body = await (place === undefined ? reading : Promise.race([reading, place.refused]));
+      form.isBodyHere = true;
       setTimeoutSeconds(0);
       const bytes = await toProtobuf(body, form, limits.requestBytesMax);
       if (bytes.buffer !== body.buffer) release(body);
@@ -130,15 +131,16 @@ export function createHttpExport(parts: HttpExportParts): HttpExport {
       failures.answer(reason, (_failure, error) => {
         answer = failed(error, retryDelayMs(error, random), form.encoding);
       });
-      return closing(answer, request);
+      return form.isBodyHere ? answer : closing(answer, request);
     }
   };
 }
 
-/** What a request is in. */
+/** What a request is in, and whether all of it is. */
 interface Form {
   readonly encoding: Encoding;
   readonly packing: Packing;
+  isBodyHere: boolean;
 }
 
 /** What it is in, or the answer to one that is in something else. */
@@ -158,7 +160,7 @@ function formOf(headers: Headers): Form | Response {
     const words = `content-encoding may be gzip, zstd, deflate or identity, not "${named.slice(0, 100)}"`;
     return plain(415, words, { "accept-encoding": "gzip, zstd, deflate, identity", connection: "close" });
   }
-  return { encoding, packing };
+  return { encoding, packing, isBodyHere: false };
 }
 
 /** Undefined where it does not say. Throws `request_too_large`. */
@@ -201,9 +203,12 @@ function tooLarge(bytesMax: number): CollectorError {
   return new CollectorError("request_too_large", words);
 }
 
-/** An answer to a body that was not read ends the connection: the rest of it would be taken for the next request. */
+/**
+ * An answer before all of a body is here ends the connection: the rest of it would be taken for the next request, or be
+ * gathered in memory that nobody counts.
+ */
 function closing(response: Response, request: Request): Response {
-  if (!request.bodyUsed && request.body !== null) response.headers.set("connection", "close");
+  if (request.body !== null) response.headers.set("connection", "close");
   return response;
 }
 
