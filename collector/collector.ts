@@ -245,6 +245,8 @@ export async function startCollector(config: Config, environment: CollectorEnvir
       "taking logs",
     );
     const reload = async (changed: Config): Promise<void> => {
+      // Routes would begin on a journal that is being closed.
+      if (phase === "stopping") return;
       await routes.apply(changed.routes, changed.journal.forgetRoutes);
       current = changed;
       const fixed = (

@@ -93,7 +93,10 @@ async function run(config: Config, readAgain: () => Config, endsWhenDelivered: b
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => signalled.resolve(signal));
 
   let running: Collector | undefined;
+  let isReloadDue = false;
   process.on("SIGHUP", () => {
+    // What is being started was read before.
+    isReloadDue = running === undefined;
     try {
       running?.reload(readAgain()).catch(die);
     } catch (reason) {
@@ -104,6 +107,7 @@ async function run(config: Config, readAgain: () => Config, endsWhenDelivered: b
 
   const collector = await startCollector(config, { clock: systemClock, random: Math.random, log, onBug: die });
   running = collector;
+  if (isReloadDue) process.emit("SIGHUP");
   const stopping = new AbortController();
   if (endsWhenDelivered) {
     collector.untilDelivered(stopping.signal).then(() => signalled.resolve("all is delivered"), die);

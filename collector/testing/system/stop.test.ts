@@ -1,5 +1,6 @@
 /** SIGTERM and SIGINT: what is under way is settled, what waits stays, the exit code is 0, and it ends in time. */
 import { expect, test } from "bun:test";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { withFolder, withSmallDisk } from "../temporary.ts";
@@ -47,6 +48,34 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     LIMIT_MS,
   );
 }
+
+test(
+  "a configuration that is read again while the collector stops changes nothing: no route begins anew",
+  async () => {
+    await withFolder(async (directory) => {
+      await using firehose = await startFirehose(directory);
+      firehose.local.faults.add({ kind: "latency", ms: 1_000 });
+      const options = { directory, endpoint: firehose.local.url, ports: await freePorts() };
+      const collector = await CollectorProcess.start(options);
+      using sender = new Sender({ name: "a", port: options.ports.ingest });
+      await sender.send();
+      await collector.until(({ routes }) => routes[0].delivery.inFlight.calls === 1);
+      await writeFile(join(directory, "standpipe.yaml"), "firehose: { callsInFlightMax: 7 }\n");
+      collector.kill("SIGTERM");
+      while (!collector.log.includes('"msg":"stopping"')) await Bun.sleep(5);
+      collector.kill("SIGHUP");
+      expect(await collector.exited).toBe(0);
+      expect(collector.log).not.toContain("the route goes on as it is configured now");
+      const after = await CollectorProcess.start(options);
+      await after.until(({ routes }) => routes[0].ledger.waiting === 0);
+      expect(await after.end("SIGTERM")).toBe(0);
+      const keys = countBy(await firehose.lines(), ({ key }) => key);
+      expect([...keys.values()].every((times) => times === 1)).toBe(true);
+      expect([...sender.acknowledged].filter((key) => !keys.has(key))).toEqual([]);
+    });
+  },
+  LIMIT_MS,
+);
 
 test(
   "with Firehose not answering it ends within its time, says what waits, and the next start delivers that",
