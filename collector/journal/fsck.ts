@@ -17,8 +17,6 @@ export interface FsckReport {
   readonly problems: readonly Finding[];
 }
 
-const PAGE = 100;
-
 /** `onProgress` is told of each segment that is done, out of how many. */
 export async function fsck(
   inspection: JournalInspection,
@@ -73,13 +71,7 @@ async function checkQuarantine({ quarantine, routes }: JournalInspection): Promi
   const problems: Finding[] = [];
   for (const route of routes.keys()) {
     let entries = 0;
-    for (let after: bigint | undefined; ; ) {
-      const page = await quarantine.list(route, PAGE, after);
-      entries += page.length;
-      const last = page.at(-1);
-      if (last === undefined) break;
-      after = last.ordinal;
-    }
+    for await (const _ of quarantine.all(route)) entries++;
     const counted = quarantine.totals(route).entries;
     if (entries === counted) continue;
     const words = `it holds ${entries} log records, and its total says ${counted}`;

@@ -4,8 +4,10 @@ import { FaultyDriver } from "../testing/faulty-driver.ts";
 import { journalOptions, numberedRequest } from "../testing/journal-options.ts";
 import { withFolder } from "../testing/temporary.ts";
 import { Journal } from "./journal.ts";
+import { levelDriver } from "./level-store.ts";
 import type { JournalOptions } from "./options.ts";
 import { describeEntry } from "./quarantine.ts";
+import type { Store, StoreDriver } from "./store.ts";
 
 /** A journal with `count` log records, all of them in the quarantine of route "logs". */
 async function withQuarantine(
@@ -161,6 +163,42 @@ test("a hundred thousand quarantined records are kept, paged through and counted
     await again.close();
   });
 }, 60_000);
+
+test("large entries are read a few at a time, whoever asks for how many", async () => {
+  await withFolder(async (directory) => {
+    const count = 60;
+    let most = 0;
+    const driver: StoreDriver = {
+      ...levelDriver,
+      open: async (folder, options) => {
+        const store = await levelDriver.open(folder, options);
+        const read = async (range: Parameters<Store["read"]>[0]) => {
+          const found = await store.read(range);
+          most = Math.max(
+            most,
+            found.reduce((sum, { value }) => sum + value.byteLength, 0),
+          );
+          return found;
+        };
+        return { write: (batch) => store.write(batch), close: () => store.close(), read };
+      },
+    };
+    const journal = await Journal.open(journalOptions(directory, { driver, quarantineBytesMax: 1_024 * 1_048_576 }));
+    await journal.append(numberedRequest(0), count);
+    for (let ordinal = 0n; ordinal < BigInt(count); ordinal++) {
+      const request = numberedRequest(Number(ordinal), 1_000_000);
+      await journal.route("logs").quarantine({ ordinal, reason: "refused", message: "no", atMs: 5, request });
+    }
+    const page = await journal.quarantine.list("logs", count);
+    expect(page.length).toBeGreaterThan(1);
+    expect(page.length).toBeLessThan(20);
+    const seen: bigint[] = [];
+    for await (const { ordinal } of journal.quarantine.all("logs", 9n)) seen.push(ordinal);
+    expect(seen).toEqual(Array.from({ length: count - 10 }, (_, index) => BigInt(index + 10)));
+    expect(most).toBeLessThan(12_000_000);
+    await journal.close();
+  });
+}, 20_000);
 
 test("an entry is shown with its reason, the log as it would have been delivered, and its own bytes", () => {
   // ResourceLogs { ScopeLogs { LogRecord { body: "hi" } } }

@@ -93,11 +93,35 @@ export class Quarantine {
     return found?.value.byteLength;
   }
 
-  /** In the order of their ordinals: at most `limit`, those beyond `after` only. */
+  /**
+   * In the order of their ordinals: at most `limit`, those beyond `after` only, and fewer where they are large. None means
+   * that there are no more.
+   */
   async list(route: string, limit: number, after?: bigint): Promise<QuarantineEntry[]> {
     const prefix = `${ENTRY_PREFIX}${route}/`;
-    const found = await this.#meta.entries(prefix, limit, after === undefined ? undefined : keyOf(route, after));
-    return found.map(decode);
+    const entries: QuarantineEntry[] = [];
+    let bytes = 0;
+    let from = after === undefined ? undefined : keyOf(route, after);
+    for (let atOnce = READ_AT_ONCE; entries.length < limit && bytes < PAGE_BYTES_MAX; ) {
+      const found = await this.#meta.entries(prefix, Math.min(atOnce, limit - entries.length), from);
+      if (found.length === 0) break;
+      from = found.at(-1)?.key;
+      entries.push(...found.map(decode));
+      bytes += found.reduce((sum, { value }) => sum + value.byteLength, 0);
+      // As many as fit, if they go on as they began.
+      atOnce = Math.max(1, Math.floor(((PAGE_BYTES_MAX - bytes) * entries.length) / bytes));
+    }
+    return entries;
+  }
+
+  /** All beyond `after`, a page in memory at a time. */
+  async *all(route: string, after?: bigint): AsyncGenerator<QuarantineEntry> {
+    for (let last = after; ; ) {
+      const page = await this.list(route, PAGE_ENTRIES, last);
+      if (page.length === 0) return;
+      yield* page;
+      last = page.at(-1)?.ordinal;
+    }
   }
 
   async get(route: string, ordinal: bigint): Promise<QuarantineEntry | undefined> {
@@ -130,7 +154,12 @@ export class Quarantine {
 const ENTRY_PREFIX = "quarantine/";
 const TOTALS_PREFIX = "quarantined/";
 const ROUTES_MAX = 10_000;
-const COUNTED_AT_ONCE = 16;
+const COUNTED_AT_ONCE = 4;
+/** A log record in quarantine may be as large as a request. */
+const PAGE_BYTES_MAX = 4 * 1_048_576;
+const PAGE_ENTRIES = 256;
+/** Of which nothing is known yet. */
+const READ_AT_ONCE = 2;
 
 /** One line of JSON for a person: the reason, the log record as it would have been delivered, and its own bytes. */
 export function describeEntry({ ordinal, reason, message, atMs, request }: QuarantineEntry): string {

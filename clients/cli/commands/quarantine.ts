@@ -46,9 +46,11 @@ const listCommand: Command = {
     if (journal !== undefined) {
       return await context.look(journal, async ({ quarantine, routes }) => {
         assertRoute(routes, route);
-        const records = (await quarantine.list(route, limit)).map(({ ordinal, reason, message, atMs, request }) => {
-          return { ordinal: String(ordinal), reason, message, atMs, requestBytes: String(request.byteLength) };
-        });
+        const records: QuarantinedRecord__Output[] = [];
+        for await (const { ordinal, reason, message, atMs, request } of quarantine.all(route)) {
+          const requestBytes = String(request.byteLength);
+          if (records.push({ ordinal: String(ordinal), reason, message, atMs, requestBytes }) >= limit) break;
+        }
         return tellList(context, { records, entries: String(quarantine.totals(route).entries) });
       });
     }
@@ -161,13 +163,7 @@ async function exportFolder(
   take: (line: string) => Promise<void>,
 ): Promise<void> {
   assertRoute(inspection.routes, route);
-  for (let after: bigint | undefined; ; ) {
-    const page = await inspection.quarantine.list(route, 100, after);
-    for (const entry of page) await take(exportLine(entry));
-    const last = page.at(-1);
-    if (last === undefined) return;
-    after = last.ordinal;
-  }
+  for await (const entry of inspection.quarantine.all(route)) await take(exportLine(entry));
 }
 
 const requeueCommand: Command = {

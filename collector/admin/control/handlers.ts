@@ -16,7 +16,7 @@ import { type CollectorStatus, type RouteStatus, toJson, toLedger } from "../sta
 import { type Answering, createAnswering } from "./answering.ts";
 import { type AdminCall, nameOfCaller } from "./caller.ts";
 import { maskSecrets } from "./mask.ts";
-import { allEntries, discard, exportLine, type QuarantineJournal, readEntry, requeue } from "./quarantine.ts";
+import { discard, exportLine, type QuarantineJournal, readEntry, requeue } from "./quarantine.ts";
 import { endOf, type Found, type PeekableJournal, Readers } from "./reading.ts";
 
 export interface ControlJournal extends PeekableJournal, QuarantineJournal {
@@ -153,9 +153,12 @@ function readingHandlers(parts: ControlParts, { unary, stream }: Answering): Pic
       const route = knownRoute(routes, request.route);
       const limit = Math.min(request.limit || QUARANTINE_LIST_DEFAULT, QUARANTINE_LIST_MAX);
       const after = request._after === undefined ? undefined : toOrdinal(request.after);
-      const records = await journal.quarantine.list(route, limit, after);
+      const records: QuarantinedRecord[] = [];
+      for await (const entry of journal.quarantine.all(route, after)) {
+        if (records.push(describeQuarantined(entry)) >= limit) break;
+      }
       const { entries, bytes } = journal.quarantine.totals(route);
-      return { records: records.map(describeQuarantined), ...texts({ entries, bytes }) };
+      return { records, ...texts({ entries, bytes }) };
     }),
     ReadQuarantine: unary(async ({ request }) => {
       const entry = await readEntry(journal, knownRoute(routes, request.route), toOrdinal(request.ordinal));
@@ -164,7 +167,7 @@ function readingHandlers(parts: ControlParts, { unary, stream }: Answering): Pic
     ExportQuarantine: stream(async ({ request }, send) => {
       const route = knownRoute(routes, request.route);
       await readers.read(async () => {
-        for await (const entry of allEntries(journal, route)) {
+        for await (const entry of journal.quarantine.all(route)) {
           if (!(await send({ ordinal: String(entry.ordinal), line: exportLine(entry) }))) return;
         }
       });

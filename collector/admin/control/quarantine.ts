@@ -7,28 +7,17 @@ import { type ScanLimits, scan } from "../../otlp/scan.ts";
 export interface QuarantineJournal {
   readonly quarantine: {
     totals(route: string): QuarantineTotals;
-    list(route: string, limit: number, after?: bigint): Promise<QuarantineEntry[]>;
+    all(route: string, after?: bigint): AsyncGenerator<QuarantineEntry>;
     get(route: string, ordinal: bigint): Promise<QuarantineEntry | undefined>;
     remove(route: string, ordinal: bigint): Promise<boolean>;
   };
   requeue(route: string, ordinal: bigint, request?: Uint8Array): Promise<bigint | undefined>;
 }
 
-/** Entries that are in memory at once. */
+/** Entries that are let go of in one write. */
 const PAGE = 100;
 
 export const ORDINALS_MAX = 1_000;
-
-/** All entries of a route, a page in memory at a time. */
-export async function* allEntries({ quarantine }: QuarantineJournal, route: string): AsyncGenerator<QuarantineEntry> {
-  for (let after: bigint | undefined; ; ) {
-    const page = await quarantine.list(route, PAGE, after);
-    yield* page;
-    const last = page.at(-1);
-    if (last === undefined) return;
-    after = last.ordinal;
-  }
-}
 
 /** Rejects with CollectorError `not_found`. */
 export async function readEntry(
@@ -97,7 +86,7 @@ export async function discard(
   for (const ordinal of ordinals) await readEntry(journal, route, ordinal);
   const chosen = [...ordinals];
   if (chosen.length === 0) {
-    for await (const { ordinal } of allEntries(journal, route)) {
+    for await (const { ordinal } of journal.quarantine.all(route)) {
       if (chosen.push(ordinal) >= count) break;
     }
   }
