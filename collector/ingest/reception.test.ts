@@ -14,7 +14,7 @@ class Incoming implements Arrival {
   bytes: number;
   readonly waitEndsAtMs: number;
   receivingSinceMs: number | undefined;
-  readonly isCompressed = true;
+  readonly leavesLitter = true;
   started = false;
   refusal: string | undefined;
 

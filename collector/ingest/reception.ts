@@ -53,7 +53,7 @@ export interface Arrival {
   /** Until when it may wait unread, by `Clock.monotonicMs`. */
   readonly waitEndsAtMs: number;
   /** It leaves garbage behind. */
-  readonly isCompressed: boolean;
+  readonly leavesLitter: boolean;
   /** When its reading began, likewise; undefined before, and once it is in memory whole. */
   receivingSinceMs: number | undefined;
   readonly start: () => void;
@@ -112,7 +112,7 @@ export class ReceptionGate {
   leave(arrival: Arrival): void {
     if (this.#entered.delete(arrival)) {
       this.#bytes -= arrival.bytes;
-      if (arrival.isCompressed) this.#litter.drop(arrival.bytes);
+      if (arrival.leavesLitter) this.#litter.drop(arrival.bytes);
     } else this.#waiting.delete(arrival);
     this.#startWaiting();
   }
@@ -210,16 +210,16 @@ export function createReception(parts: ReceptionParts): ServerInterceptor {
     const { stream, incomingEncoding } = innermost;
     const progress: Progress = { isReceived: false, isEnded: false, arrival: undefined, decoder: undefined };
     watchStatuses(call, parts, progress);
+    const isCompressed = incomingEncoding !== "identity";
     const enter = (bytes: number, start: () => void): boolean => {
       const waitEndsAtMs = clock.monotonicMs() + holdMs(Number(call.getDeadline()));
       const refuse = (reason: CollectorError): void => call.sendStatus(toStatus(reason, random));
-      const isCompressed = incomingEncoding !== "identity";
-      progress.arrival = { bytes, waitEndsAtMs, isCompressed, receivingSinceMs: undefined, start, refuse };
+      const leavesLitter = isCompressed;
+      progress.arrival = { bytes, waitEndsAtMs, leavesLitter, receivingSinceMs: undefined, start, refuse };
       return gate.enter(progress.arrival);
     };
     return new ServerInterceptingCall(call, {
       start: (next) => {
-        const isCompressed = incomingEncoding !== "identity";
         const onLength = (messageBytes: number, hereBytes: number): void => {
           // What fits the window, or is here already, is in memory whatever is said now.
           if (messageBytes <= WINDOW_BYTES || messageBytes <= hereBytes || progress.isEnded) return;

@@ -31,7 +31,7 @@ export class Place implements Arrival {
   bytes: number;
   readonly waitEndsAtMs = Number.POSITIVE_INFINITY;
   /** Messages lie in memory that is used again; what they are unpacked to does not. */
-  readonly isCompressed: boolean;
+  readonly leavesLitter: boolean;
   receivingSinceMs: number | undefined;
   readonly start: () => void;
   readonly refuse: (reason: CollectorError) => void;
@@ -39,12 +39,12 @@ export class Place implements Arrival {
 
   constructor(
     bytes: number,
-    isCompressed: boolean,
+    leavesLitter: boolean,
     onStarted: () => void,
     onRefused: (reason: CollectorError) => void,
   ) {
     this.bytes = bytes;
-    this.isCompressed = isCompressed;
+    this.leavesLitter = leavesLitter;
     this.refuse = onRefused;
     this.start = () => {
       this.isStarted = true;

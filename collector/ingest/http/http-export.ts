@@ -4,8 +4,9 @@
  *   headers ──who? what? how large?──> room (reception.ts) ──> body ──unpack──> JSON to protobuf ──> take.ts ──> answer
  *
  * What the headers show is judged before the body is read. Bun reads a body only when it is asked to, and holds its
- * sender by TCP's own flow control until then; so a body waits unread for its room, as a gRPC message does. One that is
- * not here whole within Bun's idle timeout, however slowly it trickles, is cut off with its connection.
+ * sender by TCP's own flow control until then; so a body waits unread for its room, as a gRPC message does; a small one that
+ * is packed is read first, and waits for the room to unpack it, so that one that stalls keeps nobody out. One that is not
+ * here whole within Bun's idle timeout, however slowly it trickles, is cut off with its connection.
  */
 import type { Clock, Random } from "../../clock.ts";
 import { CollectorError } from "../../errors.ts";
@@ -73,23 +74,28 @@ export function createHttpExport(parts: HttpExportParts): HttpExport {
       certificate,
     });
     const announced = announcedBytes(headers, limits.requestBytesMax);
-    const isHere = form.packing === "none" && announced !== undefined && announced <= SMALL_BYTES;
-    const place = isHere ? undefined : new Turn(announcedRoom(form, announced, limits), form, clock, holdMsMax);
+    const isSmall = announced !== undefined && announced <= SMALL_BYTES;
+    const isHere = isSmall && form.packing === "none";
+    const place = isHere ? undefined : new Turn(roomFor(form, announced, limits), clock, holdMsMax);
     const leave = (): void => {
       if (place !== undefined) gate.leave(place);
     };
+    const takeTurn = async (turn: Turn): Promise<void> => {
+      // It waits for its turn, not for its sender.
+      if (!gate.enter(turn)) setTimeoutSeconds(0);
+      signal.addEventListener("abort", leave, { once: true });
+      await turn.turn;
+    };
     try {
-      if (place !== undefined) {
-        // It waits for its turn, not for its sender.
-        if (!gate.enter(place)) setTimeoutSeconds(0);
-        signal.addEventListener("abort", leave, { once: true });
-        await place.turn;
+      if (place !== undefined && !isSmall) {
+        await takeTurn(place);
         setTimeoutSeconds(timeoutSeconds);
       }
       const reading = readBody(request, limits.requestBytesMax);
       const body = await (place === undefined ? reading : Promise.race([reading, place.refused]));
       form.isBodyHere = true;
       setTimeoutSeconds(0);
+      if (place !== undefined && isSmall) await takeTurn(place);
       const bytes = await toProtobuf(body, form, limits.requestBytesMax);
       if (bytes.buffer !== body.buffer) release(body);
       if (place !== undefined) gate.received(place, bytes.length);
@@ -172,7 +178,7 @@ function announcedBytes(headers: Headers, bytesMax: number): number | undefined 
 }
 
 /** What a body that is packed unpacks to is not known before; nor how long one is that does not say. */
-function announcedRoom({ packing }: Form, announced: number | undefined, { requestBytesMax }: ReceptionLimits): number {
+function roomFor({ packing }: Form, announced: number | undefined, { requestBytesMax }: ReceptionLimits): number {
   return packing === "none" ? (announced ?? requestBytesMax) : requestBytesMax;
 }
 
@@ -216,7 +222,8 @@ function closing(response: Response, request: Request): Response {
 class Turn implements Arrival {
   bytes: number;
   readonly waitEndsAtMs: number;
-  readonly isCompressed: boolean;
+  /** What came by Bun's server and the relay leaves as much behind as what was packed. */
+  readonly leavesLitter = true;
   receivingSinceMs: number | undefined;
   readonly start: () => void;
   readonly refuse: (reason: CollectorError) => void;
@@ -225,11 +232,9 @@ class Turn implements Arrival {
   /** Rejects when the body takes too long to arrive while others wait. */
   readonly refused: Promise<never>;
 
-  constructor(bytes: number, form: Form, clock: Clock, holdMsMax: number) {
+  constructor(bytes: number, clock: Clock, holdMsMax: number) {
     this.bytes = bytes;
     this.waitEndsAtMs = clock.monotonicMs() + holdMsMax;
-    // JSON leaves as much behind as what was packed.
-    this.isCompressed = form.packing !== "none" || form.encoding === "json";
     const turn = Promise.withResolvers<void>();
     const refused = Promise.withResolvers<never>();
     // Only one of them is waited for at a time.

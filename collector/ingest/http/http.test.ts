@@ -237,6 +237,36 @@ test("large bodies wait unread for their turn, and who stalls gives up its place
   expect(run.server.snapshot()).toMatchObject({ receivingBytes: 0, unreadCalls: 0 });
 });
 
+test("a small packed body that stalls on its way keeps no other from being unpacked", async () => {
+  await using run = await start(
+    {},
+    { requestBytesMax: 256 * KIB, receivingBytesMax: 256 * KIB, receiveMsMax: 600_000 },
+  );
+  const packed = gzipSync(logsRequest(5));
+  const head =
+    "POST /v1/logs HTTP/1.1\r\nhost: here\r\ncontent-type: application/x-protobuf\r\ncontent-encoding: gzip\r\n";
+  let told = "";
+  const stalled = Array.from({ length: 3 }, () => {
+    const socket = connect(run.server.httpPort as number, "127.0.0.1");
+    socket.on("data", (bytes) => {
+      told += bytes.toString();
+    });
+    socket.write(
+      Buffer.concat([Buffer.from(`${head}content-length: ${packed.length}\r\n\r\n`), packed.subarray(0, 9)]),
+    );
+    return socket;
+  });
+  await until(() => run.server.snapshot().httpRequests === stalled.length);
+  const packing = { ...PROTOBUF, "content-encoding": "gzip" };
+  for (const answer of await Promise.all(Array.from({ length: 8 }, () => run.post(packed, packing))))
+    expect(answer.status).toBe(200);
+  for (const socket of stalled) socket.write(packed.subarray(9));
+  await until(() => told.split("HTTP/1.1 200").length - 1 === stalled.length);
+  expect(run.appender.records).toBe(5 * 11);
+  expect(run.server.snapshot()).toMatchObject({ receivingBytes: 0, unreadCalls: 0 });
+  for (const socket of stalled) socket.destroy();
+});
+
 test("beyond so many requests at once a client is told to come again", async () => {
   await using run = await start({ requestsMax: 2 });
   run.appender.pause();

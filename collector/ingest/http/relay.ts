@@ -4,6 +4,7 @@
  * and closes in the midst of a long body; node:net would throw that answer away.
  */
 import type { Socket } from "node:net";
+import { release } from "../../release.ts";
 
 export interface RelayEvents {
   /** It is joined; `port` is the far connection's own. */
@@ -15,8 +16,9 @@ export interface RelayEvents {
 /** Joins `near` to `port` of this machine. Pauses `near` meanwhile; ends the far one when `near` closes. */
 export function relay(near: Socket, port: number, { onOpen, onEnd }: RelayEvents): void {
   let far: Bun.Socket | undefined;
-  /** What the far one did not take yet. */
-  let rest: Buffer | undefined;
+  /** What the far one did not take all of yet, and how much it took. Bodies would pile up as garbage if not let go of. */
+  let held: Buffer | undefined;
+  let taken = 0;
   let hasEnded = false;
 
   const end = (): void => {
@@ -26,11 +28,19 @@ export function relay(near: Socket, port: number, { onOpen, onEnd }: RelayEvents
     if (!near.destroyed) onEnd();
   };
   const forth = (bytes: Buffer): void => {
-    const written = far?.write(bytes) ?? 0;
-    // Less than nothing: it is closed, and its end is about to be told.
-    if (written >= bytes.length || written < 0) return;
-    rest = bytes.subarray(written);
-    near.pause();
+    held = bytes;
+    taken = 0;
+    if (!push()) near.pause();
+  };
+  /** Whether the far one has taken all there is; also where it is closed, which is about to be told. */
+  const push = (): boolean => {
+    if (held === undefined) return true;
+    const written = far?.write(taken === 0 ? held : held.subarray(taken)) ?? 0;
+    taken += written;
+    if (written >= 0 && taken < held.length) return false;
+    release(held);
+    held = undefined;
+    return true;
   };
   const back = (bytes: Buffer): void => {
     if (near.destroyed || near.write(bytes)) return;
@@ -56,12 +66,8 @@ export function relay(near: Socket, port: number, { onOpen, onEnd }: RelayEvents
         near.resume();
       },
       data: (_socket, bytes) => back(bytes),
-      drain: (socket) => {
-        if (rest !== undefined) {
-          const written = socket.write(rest);
-          rest = written >= rest.length || written < 0 ? undefined : rest.subarray(written);
-        }
-        if (rest === undefined) near.resume();
+      drain: () => {
+        if (push()) near.resume();
       },
       close: end,
       error: end,
