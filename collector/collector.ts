@@ -127,7 +127,7 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     await peers.start();
     stops.push(() => peers.stop());
 
-    const thrifty = { memory: new RecycledMemory(RECYCLED_BYTES_MAX), litter: new Litter(LITTER_BYTES_MAX) };
+    const memory = new RecycledMemory(RECYCLED_BYTES_MAX);
     const departure = new Departure({
       ...environment,
       isAsked: hasPeers && config.shutdown.handOver,
@@ -140,7 +140,7 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     });
     stops.push(() => departure.handOver());
 
-    const routes = new Routes({ ...observed, ...thrifty, journal, peers, stopMsMax: departure.routeStopMsMax });
+    const routes = new Routes({ ...observed, memory, journal, peers, stopMsMax: departure.routeStopMsMax });
     await routes.apply(config.routes, config.journal.forgetRoutes);
     stops.push(() => routes.stop());
 
@@ -159,7 +159,8 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     const ingest = createIngestServer({
       ...config.ingest,
       ...observed,
-      ...thrifty,
+      memory,
+      litter: new Litter(LITTER_BYTES_MAX),
       makesProgress: () => telemetry.problems.length === 0,
       appender: journal,
       collectorId: journal.collectorId,

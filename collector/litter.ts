@@ -3,9 +3,9 @@
  * this 80 compressed requests of 3.8 MB within a second took 500 MB.
  *
  * What can be used again leaves no garbage (recycled-memory.ts), and what has a last owner can be let go of (release.ts);
- * this is for the rest: messages that are unpacked, and base64, which is made as strings. Nearly all of it is young, and
- * a look at what is young takes a millisecond or two. A look at everything takes some fifty and gives memory back to the
- * system: one in five is such. (Measured: all of them whole, after 40 MiB, cost 8 % more CPU for the same memory.)
+ * this is for the rest: messages that are unpacked. Nearly all of it is young, and a look at what is young takes a
+ * millisecond or two. A look at everything takes some fifty and gives memory back to the system: one in five is such.
+ * (Measured: all of them whole, after 40 MiB, cost 8 % more CPU for the same memory.)
  */
 import { edenGC } from "bun:jsc";
 

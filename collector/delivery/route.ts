@@ -2,7 +2,6 @@
 import type { Clock, Random } from "../clock.ts";
 import type { RouteConfig } from "../config.ts";
 import type { JournalReader, RouteLedger } from "../journal/port.ts";
-import type { Litter } from "../litter.ts";
 import type { Log } from "../log.ts";
 import type { Observer } from "../observer.ts";
 import { extractRecord } from "../otlp/edit.ts";
@@ -33,7 +32,6 @@ export interface RouteOptions {
   /** With whom the stream's quota is divided. */
   readonly peers: Peers;
   readonly memory: RecycledMemory;
-  readonly litter: Litter;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -57,13 +55,12 @@ export interface Route {
 
 /** Begins to deliver, unless it is paused. */
 export function startRoute(options: RouteOptions): Route {
-  const { journal, ledger, clock, memory, litter, observer, pause } = options;
+  const { journal, ledger, clock, memory, observer, pause } = options;
   let { config } = options;
   const sink = new FirehoseSink({
     streamName: config.stream,
     requestTimeoutMs: config.requestTimeoutMs,
     memory,
-    litter,
     clock,
     ...(config.region === undefined ? {} : { region: config.region }),
     ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),

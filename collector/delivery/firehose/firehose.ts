@@ -15,9 +15,9 @@ import {
   PutRecordBatchCommand,
 } from "@aws-sdk/client-firehose";
 import type { Clock } from "../../clock.ts";
-import { LITTER_BYTES_MAX, Litter } from "../../litter.ts";
 import { RecycledMemory } from "../../recycled-memory.ts";
 import type { Sink } from "../delivery.ts";
+import { base64Length, writeBase64 } from "./base64.ts";
 import { type RecordAnswer, wantsFreshCredentials } from "./outcome.ts";
 
 export interface FirehoseSinkOptions {
@@ -36,8 +36,6 @@ export interface FirehoseSinkOptions {
   readonly requestTimeoutMs?: number;
   /** For the bodies of calls. @default its own */
   readonly memory?: RecycledMemory;
-  /** Told of what a call leaves behind. @default its own */
-  readonly litter?: Litter;
 }
 
 const REQUEST_TIMEOUT_MS_DEFAULT = 30_000;
@@ -49,7 +47,6 @@ export class FirehoseSink implements Sink {
   readonly #clock: Clock;
   readonly #requestTimeoutMs: number;
   readonly #memory: RecycledMemory;
-  readonly #litter: Litter;
   #refreshCredentials = false;
 
   constructor(options: FirehoseSinkOptions) {
@@ -57,7 +54,6 @@ export class FirehoseSink implements Sink {
     this.#clock = options.clock;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS_DEFAULT;
     this.#memory = options.memory ?? new RecycledMemory(MEMORY_KEPT_BYTES_DEFAULT);
-    this.#litter = options.litter ?? new Litter(LITTER_BYTES_MAX);
     this.#client = new FirehoseClient({
       maxAttempts: 1,
       requestHandler: new FetchHandler((body) => this.#memory.giveBack(body)),
@@ -108,8 +104,6 @@ export class FirehoseSink implements Sink {
       await this.#client.config.credentials({ forceRefresh: true });
       this.#refreshCredentials = false;
     }
-    // Base64, the SDK's objects, and fetch's copy of the body.
-    this.#litter.drop(records.reduce((sum, { length }) => sum + length, 0));
     const command = new PutRecordBatchCommand({ DeliveryStreamName: this.#streamName, Records: [] });
     const body = encodeBatch(this.#streamName, records, (bytes) => this.#memory.lend(bytes));
     command.middlewareStack.add(
@@ -135,9 +129,6 @@ const RECORD_START = Buffer.from('{"Data":"');
 const RECORD_END = Buffer.from('"}');
 const COMMA = 0x2c;
 
-/** Base64 is made as strings, which are garbage at once: short ones are still in the cache when they are copied. A multiple of 3. */
-const BASE64_STEP_BYTES = 24_576;
-
 /**
  * The body of PutRecordBatch in the JSON protocol: `{"DeliveryStreamName":"…","Records":[{"Data":"<base64>"},…]}`,
  * byte for byte what the SDK makes of the same, in memory that `lend` gives.
@@ -156,19 +147,11 @@ export function encodeBatch(
   for (const [index, record] of records.entries()) {
     if (index > 0) body[offset++] = COMMA;
     offset += RECORD_START.copy(body, offset);
-    const data = Buffer.from(record.buffer, record.byteOffset, record.length);
-    for (let from = 0; from < data.length; from += BASE64_STEP_BYTES) {
-      const base64 = data.toString("base64", from, Math.min(data.length, from + BASE64_STEP_BYTES));
-      offset += body.write(base64, offset, "latin1");
-    }
+    offset = writeBase64(record, body, offset);
     offset += RECORD_END.copy(body, offset);
   }
   body.write("]}", offset, "latin1");
   return body;
-}
-
-function base64Length(bytes: number): number {
-  return 4 * Math.ceil(bytes / 3);
 }
 
 type RequestHandler = Extract<NonNullable<FirehoseClientConfig["requestHandler"]>, { handle: unknown }>;
