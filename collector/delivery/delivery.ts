@@ -37,7 +37,7 @@ import {
 } from "./delivery-limits.ts";
 import { classify, classifyRecord, type RecordAnswer, type Verdict } from "./firehose/outcome.ts";
 import { type Ticket, Trouble } from "./firehose/trouble.ts";
-import { type Call, Outbox } from "./outbox.ts";
+import { type Call, Outbox, type OutboxOptions } from "./outbox.ts";
 import type { CallOutcome } from "./pacing/feedback.ts";
 import type { Pacer } from "./pacing/pacer.ts";
 import { type Compress, type Compression, compress } from "./packing/compress.ts";
@@ -58,7 +58,7 @@ export interface Sink {
 
 export type { CallOutcome };
 
-export interface DeliveryOptions extends Pick<ReadAheadOptions, "transcoderOf"> {
+export interface DeliveryOptions extends Pick<ReadAheadOptions, "transcoderOf">, Pick<OutboxOptions, "memory"> {
   readonly journal: JournalReader;
   readonly ledger: RouteLedger;
   readonly sink: Sink;
@@ -141,7 +141,7 @@ export class Delivery {
     assertLimits(limits);
     this.#limits = limits;
     this.#log = options.log.child({ route: options.ledger.route });
-    this.#outbox = new Outbox({ bytesMax: limits.readAheadBytesMax });
+    this.#outbox = new Outbox({ ...options, bytesMax: limits.readAheadBytesMax });
     const { compression = "none" } = options;
     this.#readAhead = new ReadAhead({
       compress,

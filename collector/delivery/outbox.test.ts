@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { RecycledMemory } from "../recycled-memory.ts";
 import { Outbox } from "./outbox.ts";
 import type { PackedRecord } from "./packing/pack.ts";
 
@@ -97,4 +98,23 @@ test("a suspect is sent by a probe that finds nothing else, or when the stream t
   expect(outbox.next(LIMITS, false)).toBeUndefined();
   outbox.reconsider();
   expect(textsOf(outbox.next(LIMITS, false))).toEqual(["suspect"]);
+});
+
+test("the halves of a refused record stay whole while memory of settled ones is used again", () => {
+  const memory = new RecycledMemory(1_000_000);
+  const outbox = new Outbox({ bytesMax: 100_000, memory });
+  const [one, other] = ["1".repeat(5_000), "2".repeat(5_000)];
+  const made = record(one, other);
+  const bytes = memory.lend(made.bytes.length);
+  bytes.set(made.bytes);
+  outbox.add({ ...made, bytes });
+  const call = outbox.next(LIMITS, false);
+  if (call === undefined) throw new Error("there is a call");
+  outbox.split(call, 0);
+  memory.lend(bytes.length).fill(0);
+  const first = outbox.next(LIMITS, false);
+  expect(textsOf(first)).toEqual([one]);
+  for (const each of first?.records ?? []) outbox.settled(each);
+  memory.lend(5_001).fill(0);
+  expect(textsOf(outbox.next(LIMITS, false))).toEqual([other]);
 });

@@ -11,7 +11,7 @@
  * towards `bytesMax`, so memory does not grow with the backlog, nor while nothing is taken. (Halving adds the overhead of
  * the halves to what is held already, at most one for each line of it.)
  */
-import { release } from "../release.ts";
+import { RecycledMemory } from "../recycled-memory.ts";
 import { Doorbell } from "./doorbell.ts";
 import { halveRecord, type PackedRecord } from "./packing/pack.ts";
 
@@ -30,8 +30,16 @@ export interface CallLimits {
   readonly bytesMax: number;
 }
 
+export interface OutboxOptions {
+  readonly bytesMax: number;
+  /** For the bytes of records. @default fresh memory */
+  readonly memory?: RecycledMemory;
+}
+
 export class Outbox {
   readonly #bytesMax: number;
+  /** For the bytes of records: those that are settled come back to it. */
+  readonly memory: RecycledMemory;
   #heldBytes = 0;
   #fresh: PackedRecord[] = [];
   #retries: PackedRecord[] = [];
@@ -42,8 +50,9 @@ export class Outbox {
   /** Rings when there may be room for more. */
   readonly room = new Doorbell();
 
-  constructor(options: { bytesMax: number }) {
+  constructor(options: OutboxOptions) {
     this.#bytesMax = options.bytesMax;
+    this.memory = options.memory ?? new RecycledMemory(0);
   }
 
   /** Bytes of all that was added and not settled yet, in flight or not, with what it weighs besides. */
@@ -67,13 +76,14 @@ export class Outbox {
     return this.#heldBytes === 0 || this.#heldBytes + weight(record) <= this.#bytesMax;
   }
 
-  /** Counts a record that is to be added in another form; `release` takes it out again. */
+  /** Counts a record that is to be added in another form; `release` takes it out again, and its bytes. */
   reserve(record: PackedRecord): void {
     this.#heldBytes += weight(record);
   }
 
   release(record: PackedRecord): void {
     this.#heldBytes -= weight(record);
+    this.memory.giveBack(record.bytes);
     this.room.ring();
   }
 
@@ -134,7 +144,7 @@ export class Outbox {
   /** The record was taken, or put aside for good: nobody needs its bytes any more. */
   settled(record: PackedRecord): void {
     this.#heldBytes -= weight(record);
-    release(record.bytes);
+    this.memory.giveBack(record.bytes);
     this.room.ring();
   }
 
@@ -162,6 +172,7 @@ export class Outbox {
       if (halves === undefined) return only;
       this.#heldBytes += weight(halves[0]) + weight(halves[1]) - weight(only);
       this.#splits.push(again([halves[1]]), again([halves[0]]));
+      this.memory.giveBack(only.bytes);
     }
     this.work.ring();
     return undefined;
@@ -170,8 +181,7 @@ export class Outbox {
   /** Keeps a line that was refused while nothing else was taken: it may be the stream that is wrong, not the line. */
   suspect(record: PackedRecord): void {
     record.part?.line.giveBack(record.part.number);
-    // A copy: the view would keep the whole record that it was cut from.
-    this.#suspects.push({ ...record, bytes: record.bytes.slice() });
+    this.#suspects.push(record);
     this.work.ring();
   }
 

@@ -82,16 +82,22 @@ export class ReadAhead {
   constructor(options: ReadAheadOptions) {
     this.#options = options;
     const { compression, recordBytesMax, linesPerRecordMax: linesMax, pressedLineBytesMax } = options;
+    const { memory } = options.outbox;
     if (compression === "none") {
       this.#lineBytesMax = recordBytesMax;
       this.#lineBytesTarget = options.recordBytesTarget;
-      this.#packer = new Packer({ recordBytesMax, lineBytesMax: recordBytesMax, linesMax });
+      this.#packer = new Packer({ recordBytesMax, lineBytesMax: recordBytesMax, linesMax, memory });
     } else {
       const press = new Press({ ...options, codec: compression, lineBytesMax: pressedLineBytesMax });
       this.#press = press;
       this.#lineBytesMax = compressibleBytesMax(recordBytesMax);
       this.#lineBytesTarget = press.lineBytesTarget;
-      this.#packer = new Packer({ recordBytesMax: pressedLineBytesMax, lineBytesMax: this.#lineBytesMax, linesMax });
+      this.#packer = new Packer({
+        recordBytesMax: pressedLineBytesMax,
+        lineBytesMax: this.#lineBytesMax,
+        linesMax,
+        memory,
+      });
     }
   }
 

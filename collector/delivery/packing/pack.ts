@@ -12,6 +12,7 @@
 import { assert } from "../../errors.ts";
 import { FIREHOSE_BILLING_UNIT_BYTES } from "../../limits.ts";
 import type { Lines } from "../../otlp/transcode.ts";
+import { RecycledMemory } from "../../recycled-memory.ts";
 import { type Codec, compressNow, decompressNow } from "./compress.ts";
 import type { Part } from "./parted-line.ts";
 
@@ -66,12 +67,19 @@ export interface PackerOptions {
   /** Bytes of a line; a longer one is told as too large. Alone in its record, it may exceed `recordBytesMax`. */
   readonly lineBytesMax: number;
   readonly linesMax: number;
+  /** For the bytes of records: whoever is done with one gives them back. @default fresh memory */
+  readonly memory?: RecycledMemory;
 }
+
+const SCRATCH_BYTES = 64 * 1024;
+/** The share of its memory from which a record keeps it; a smaller one is copied, and does not hold on to so much. */
+const KEPT_SHARE = 0.75;
 
 /** Gathers lines, of one transcoded commit after the other, until a record is full. Copies what it keeps. */
 export class Packer {
   readonly #options: PackerOptions;
-  #scratch = new Uint8Array(64 * 1024);
+  readonly #memory: RecycledMemory;
+  #scratch: Uint8Array;
   #bytes = 0;
   #ends = new Uint32Array(1024);
   #offsets = new Uint32Array(1024);
@@ -82,6 +90,8 @@ export class Packer {
 
   constructor(options: PackerOptions) {
     this.#options = options;
+    this.#memory = options.memory ?? new RecycledMemory(0);
+    this.#scratch = this.#memory.lend(SCRATCH_BYTES);
   }
 
   /** Bytes in the record that is still open; 0 when none is. */
@@ -145,7 +155,7 @@ export class Packer {
     if (this.#bytes === 0) return undefined;
     const isGapless = this.#end - this.#first === BigInt(this.#lines);
     const record: PackedRecord = {
-      bytes: this.#scratch.slice(0, this.#bytes),
+      bytes: this.#takeBytes(),
       first: this.#first,
       end: this.#end,
       ends: this.#ends.slice(0, this.#lines),
@@ -155,6 +165,18 @@ export class Packer {
     this.#lines = 0;
     this.#first = this.#end;
     return record;
+  }
+
+  /** The bytes of the open record, which are its own from now on. */
+  #takeBytes(): Uint8Array {
+    const bytes = this.#scratch.subarray(0, this.#bytes);
+    if (bytes.length < this.#scratch.length * KEPT_SHARE) {
+      const own = this.#memory.lend(bytes.length);
+      own.set(bytes);
+      return own;
+    }
+    this.#scratch = this.#memory.lend(this.#scratch.length);
+    return bytes;
   }
 
   *#closed(): Generator<Packed, void, undefined> {
@@ -175,7 +197,9 @@ export class Packer {
     assert(needed <= bytesMax, "a record outgrew its limit");
     if (needed > this.#scratch.length) {
       const capacity = Math.min(bytesMax, Math.max(needed, this.#scratch.length * 2));
-      this.#scratch = enlarged(this.#scratch, new Uint8Array(capacity), this.#bytes);
+      const larger = enlarged(this.#scratch, this.#memory.lend(capacity), this.#bytes);
+      this.#memory.giveBack(this.#scratch);
+      this.#scratch = larger;
     }
     const count = this.#lines + stop - line;
     if (count > this.#ends.length) {
@@ -236,7 +260,7 @@ export function ordinalOf(record: PackedRecord, line: number): bigint {
 
 /**
  * Two halves of a record, cut between two lines, for finding the one that Firehose refuses; undefined when it is a
- * single line. The halves are views of the record's bytes, or compressed anew as the record was.
+ * single line. The halves have bytes of their own, compressed anew if the record was.
  */
 export function halveRecord(record: PackedRecord): readonly [PackedRecord, PackedRecord] | undefined {
   const { pressed, offsets, ...plain } = record;
@@ -249,14 +273,14 @@ export function halveRecord(record: PackedRecord): readonly [PackedRecord, Packe
   const halves = [
     {
       ...plain,
-      bytes: bytes.subarray(0, cut),
+      bytes: new Uint8Array(bytes.subarray(0, cut)),
       end: middle,
       ends: record.ends.subarray(0, half),
       ...(offsets === undefined ? {} : { offsets: offsets.subarray(0, half) }),
     },
     {
       ...plain,
-      bytes: bytes.subarray(cut),
+      bytes: new Uint8Array(bytes.subarray(cut)),
       first: middle,
       ends: record.ends.subarray(half).map((end) => end - cut),
       ...(offsets === undefined ? {} : { offsets: offsets.subarray(half).map((offset) => offset - shift) }),
