@@ -50,3 +50,37 @@ test("memory from elsewhere is let go of", () => {
   memory.giveBack(own);
   expect([own.byteLength, memory.keptBytes]).toEqual([0, 0]);
 });
+
+test("memory that is handed back is lent again, and only to one", () => {
+  const memory = new RecycledMemory(KEPT_BYTES_MAX);
+  const first = memory.lend(16_384);
+  memory.handBack(first);
+  expect(memory.keptBytes).toBe(16_384);
+  const second = memory.lend(16_384);
+  expect(second.buffer === first.buffer).toBe(true);
+  memory.handBack(first);
+  memory.handBack(second.subarray(5));
+  expect(memory.keptBytes).toBe(0);
+  expect(memory.lend(16_384).buffer === second.buffer).toBe(false);
+});
+
+test("what was shortened is handed back by its new view alone", () => {
+  const memory = new RecycledMemory(KEPT_BYTES_MAX);
+  const lent = memory.lend(16_384);
+  const shorter = memory.shorten(lent, 9_000);
+  expect([shorter.length, shorter.buffer === lent.buffer]).toEqual([9_000, true]);
+  memory.handBack(lent);
+  expect(memory.keptBytes).toBe(0);
+  memory.handBack(shorter);
+  expect(memory.keptBytes).toBe(16_384);
+});
+
+test("memory from elsewhere that is handed back is let go of, and no more is kept than was asked for", () => {
+  const memory = new RecycledMemory(KEPT_BYTES_MAX);
+  const own = new Uint8Array(16_384);
+  memory.handBack(own);
+  expect([own.byteLength, memory.keptBytes]).toEqual([0, 0]);
+  const lent = Array.from({ length: 10 }, () => memory.lend(16_000));
+  for (const each of lent) memory.handBack(each);
+  expect(memory.keptBytes).toBe(KEPT_BYTES_MAX);
+});

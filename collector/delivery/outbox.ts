@@ -83,7 +83,7 @@ export class Outbox {
 
   release(record: PackedRecord): void {
     this.#heldBytes -= weight(record);
-    this.memory.giveBack(record.bytes);
+    this.memory.handBack(record.bytes);
     this.room.ring();
   }
 
@@ -144,7 +144,7 @@ export class Outbox {
   /** The record was taken, or put aside for good: nobody needs its bytes any more. */
   settled(record: PackedRecord): void {
     this.#heldBytes -= weight(record);
-    this.memory.giveBack(record.bytes);
+    this.memory.handBack(record.bytes);
     this.room.ring();
   }
 
@@ -172,7 +172,7 @@ export class Outbox {
       if (halves === undefined) return only;
       this.#heldBytes += weight(halves[0]) + weight(halves[1]) - weight(only);
       this.#splits.push(again([halves[1]]), again([halves[0]]));
-      this.memory.giveBack(only.bytes);
+      this.memory.handBack(only.bytes);
     }
     this.work.ring();
     return undefined;

@@ -56,7 +56,7 @@ export class FirehoseSink implements Sink {
     this.#memory = options.memory ?? new RecycledMemory(MEMORY_KEPT_BYTES_DEFAULT);
     this.#client = new FirehoseClient({
       maxAttempts: 1,
-      requestHandler: new FetchHandler((body) => this.#memory.giveBack(body)),
+      requestHandler: new FetchHandler((body) => this.#memory.handBack(body)),
       ...(options.region === undefined ? {} : { region: options.region }),
       ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
       ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
@@ -115,7 +115,7 @@ export class FirehoseSink implements Sink {
       { step: "build", priority: "high", name: "standpipeBody" },
     );
     // A call that fails before it reaches the network has its body still.
-    const output = await this.#client.send(command, { abortSignal }).finally(() => this.#memory.giveBack(body));
+    const output = await this.#client.send(command, { abortSignal }).finally(() => this.#memory.handBack(body));
     // An entry counts as taken only when it says so: one that says nothing would be a loss that nobody sees.
     return (output.RequestResponses ?? []).map(({ RecordId: id, ErrorCode: code, ErrorMessage: message }) =>
       id !== undefined && code === undefined

@@ -79,7 +79,7 @@ const KEPT_SHARE = 0.75;
 export class Packer {
   readonly #options: PackerOptions;
   readonly #memory: RecycledMemory;
-  #scratch: Uint8Array;
+  #scratch: Buffer;
   #bytes = 0;
   #ends = new Uint32Array(1024);
   #offsets = new Uint32Array(1024);
@@ -169,14 +169,14 @@ export class Packer {
 
   /** The bytes of the open record, which are its own from now on. */
   #takeBytes(): Uint8Array {
-    const bytes = this.#scratch.subarray(0, this.#bytes);
-    if (bytes.length < this.#scratch.length * KEPT_SHARE) {
-      const own = this.#memory.lend(bytes.length);
-      own.set(bytes);
+    const scratch = this.#scratch;
+    if (this.#bytes < scratch.length * KEPT_SHARE) {
+      const own = this.#memory.lend(this.#bytes);
+      own.set(scratch.subarray(0, this.#bytes));
       return own;
     }
-    this.#scratch = this.#memory.lend(this.#scratch.length);
-    return bytes;
+    this.#scratch = this.#memory.lend(scratch.length);
+    return this.#memory.shorten(scratch, this.#bytes);
   }
 
   *#closed(): Generator<Packed, void, undefined> {
@@ -198,7 +198,7 @@ export class Packer {
     if (needed > this.#scratch.length) {
       const capacity = Math.min(bytesMax, Math.max(needed, this.#scratch.length * 2));
       const larger = enlarged(this.#scratch, this.#memory.lend(capacity), this.#bytes);
-      this.#memory.giveBack(this.#scratch);
+      this.#memory.handBack(this.#scratch);
       this.#scratch = larger;
     }
     const count = this.#lines + stop - line;
