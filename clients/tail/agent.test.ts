@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import {
   appendFileSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   renameSync,
   rmSync,
@@ -164,6 +165,30 @@ test("rotation by copy and truncate, also of what was not read yet, and while th
     expect(second.agent.status().truncatedWithoutCopy).toBe(0);
   });
 }, 30_000);
+
+test("a copy that has more than was last seen of its file is still its copy", async () => {
+  await withLogs(async (directory, logs) => {
+    const path = join(logs, "a.log");
+    writeFileSync(path, numbered(0, 10));
+    // Each look at folders comes before the look at files.
+    await using run = await startRig(directory, {}, { files: { watch: false, refreshMs: 50 } });
+    await run.until(10);
+    for (let count = 10; count < 90; count += 20) {
+      appendFileSync(path, numbered(count, count + 10));
+      for (let number = 5; number >= 1; number--)
+        if (existsSync(`${path}.${number}`)) renameSync(`${path}.${number}`, `${path}.${number + 1}`);
+      copyFileSync(path, `${path}.1`);
+      if (count === 50) await run.until(count + 10);
+      truncateSync(path);
+      await run.until(count + 10);
+      appendFileSync(path, numbered(count + 10, count + 20));
+      await run.until(count + 20);
+    }
+    await run.settled();
+    expect(sorted(run.sender.bodies)).toEqual(expected(90));
+    expect(run.agent.status()).toMatchObject({ truncated: 4, truncatedWithoutCopy: 0 });
+  });
+});
 
 test("a deleted file is read to its end, last line without an end and all", async () => {
   await withLogs(async (directory, logs) => {

@@ -194,10 +194,14 @@ export class Tracker {
     return path;
   }
 
+  /** How large the file was when it was last looked at says nothing: it may have grown before it was copied. */
   #isCopyOfFollowed(path: string, facts: FileFacts): boolean {
     for (const { file } of this.#followed.values()) {
-      if (file.isGone || file.ledger.head.bytes === 0 || facts.size > Math.max(file.size, file.offset)) continue;
-      if (isCopyOf(path, file.ledger.head, NO_FINGERPRINT, 0)) return true;
+      const { head } = file.ledger;
+      if (file.isGone || head.bytes === 0) continue;
+      // One that is being made has less than was read.
+      const [tail, offset] = facts.size < file.offset ? [NO_FINGERPRINT, 0] : [file.tail, file.offset];
+      if (isCopyOf(path, head, tail, offset)) return true;
     }
     return false;
   }
