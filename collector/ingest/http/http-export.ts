@@ -3,8 +3,9 @@
  *
  *   headers ──who? what? how large?──> room (reception.ts) ──> body ──unpack──> JSON to protobuf ──> take.ts ──> answer
  *
- * What the headers show is judged before the body is read. Bun reads a body only when it is asked to, and holds its
- * sender by TCP's own flow control until then; so a body waits unread for its room, as a gRPC message does; a small one that
+ * What the headers show is judged before the body is read. The rest of a large one is let through when it is to be read
+ * (relay.ts), and its sender is held by TCP's own flow control until then; so a body waits unread for its room, as a gRPC
+ * message does; a small one that
  * is packed is read first, and waits for the room to unpack it, so that one that stalls keeps nobody out. One that is not
  * here whole within Bun's idle timeout, however slowly it trickles, is cut off with its connection.
  */
@@ -42,6 +43,8 @@ export interface HttpExportParts {
 export interface HttpConnection {
   /** The client's, where it was verified. */
   readonly certificate: CertificateNames | undefined;
+  /** Lets the rest of the body come; until then it waits with its sender, but for a small one. */
+  readonly open: () => void;
   /** How many seconds a body may take to arrive. */
   readonly timeoutSeconds: number;
   /** The connection's clock: how many seconds may pass without anything moving; 0: as many as it takes. */
@@ -91,6 +94,7 @@ export function createHttpExport(parts: HttpExportParts): HttpExport {
         await takeTurn(place);
         setTimeoutSeconds(timeoutSeconds);
       }
+      connection.open();
       const reading = readBody(request, limits.requestBytesMax);
       const body = await (place === undefined ? reading : Promise.race([reading, place.refused]));
       form.isBodyHere = true;

@@ -3,8 +3,7 @@
  *
  *   client ──TCP, TLS──> front: limits, certificate, idleness, age ──bytes──> Bun.serve on loopback ──> http-export.ts
  *
- * Each connection has one of its own to Bun's server, and goes at its pace: a body that is not read is held back by TCP on
- * both. A request is known by the port that its bytes came from. One that came from elsewhere is of somebody on this
+ * Each connection has one of its own to Bun's server, and goes at its pace: a body that is not read is held back (relay.ts). A request is known by the port that its bytes came from. One that came from elsewhere is of somebody on this
  * machine who found Bun's server by himself: it is nobody's, so that there is no way around TLS and the limits.
  *
  * Bounds: those of connection-guard.ts (a connection must have sent the headers of its first request within
@@ -19,7 +18,7 @@ import type { ConnectionGuard } from "../../identity/connection-guard.ts";
 import type { Current } from "../../identity/rotating.ts";
 import type { ClientCertificates } from "../../identity/server-credentials.ts";
 import type { TlsFiles } from "../../identity/tls-files.ts";
-import { relay } from "./relay.ts";
+import { type Relay, relay } from "./relay.ts";
 
 export interface HttpTls {
   readonly files: Current<TlsFiles>;
@@ -49,6 +48,8 @@ export interface Visit {
   readonly certificate: CertificateNames | undefined;
   /** Whether the connection has reached its age: the client shall come again, by way of the balancer. */
   readonly isLast: boolean;
+  /** Lets the rest of its body come; before, what comes beyond a small one waits with its sender. */
+  open(): void;
   leave(): void;
 }
 
@@ -56,6 +57,7 @@ interface Connection {
   readonly socket: Socket;
   readonly certificate: CertificateNames | undefined;
   readonly endsAtMs: number;
+  relay: Relay | undefined;
   requests: number;
   /** Undefined before the first request, when the guard watches. */
   idleSinceMs: number | undefined;
@@ -112,8 +114,10 @@ export class HttpFront {
     return {
       certificate: connection.certificate,
       isLast: clock.monotonicMs() >= connection.endsAtMs,
+      open: () => connection.relay?.open(),
       leave: () => {
         connection.requests--;
+        if (connection.requests === 0) connection.relay?.shut();
         connection.idleSinceMs = clock.monotonicMs();
       },
     };
@@ -171,14 +175,21 @@ export class HttpFront {
     if (socket.destroyed) return;
     const { innerPort, ageMsMax, clock, random } = this.#options;
     const endsAtMs = clock.monotonicMs() + ageMsMax * (0.9 + 0.2 * random());
-    const connection: Connection = { socket, certificate, endsAtMs, requests: 0, idleSinceMs: undefined };
+    const connection: Connection = {
+      socket,
+      certificate,
+      endsAtMs,
+      relay: undefined,
+      requests: 0,
+      idleSinceMs: undefined,
+    };
     let port: number | undefined;
     this.#connections.add(connection);
     socket.on("close", () => {
       this.#connections.delete(connection);
       if (port !== undefined) this.#byPort.delete(port);
     });
-    relay(socket, innerPort, {
+    connection.relay = relay(socket, innerPort, {
       onOpen: (own) => {
         port = own;
         this.#byPort.set(own, connection);

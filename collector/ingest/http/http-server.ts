@@ -80,6 +80,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     try {
       const connection = {
         certificate: visit.certificate,
+        open: () => visit.open(),
         timeoutSeconds,
         setTimeoutSeconds: (seconds: number) => inner.timeout(request, seconds),
       };

@@ -2,6 +2,9 @@
  * Bytes from one connection to another and back, each at the pace of the other. The far one is Bun's own kind of socket:
  * what a server said before it closed is still read from it when writing to it fails, as it does where a server answers
  * and closes in the midst of a long body; node:net would throw that answer away.
+ *
+ * Bun's server takes in more than a megabyte of a body that nobody has asked for yet. So a relay is shut at first: it lets
+ * headers and a small body pass, and of a large one the rest when it is opened, which is when it is read.
  */
 import type { Socket } from "node:net";
 import { release } from "../../release.ts";
@@ -13,12 +16,24 @@ export interface RelayEvents {
   readonly onEnd: () => void;
 }
 
+export interface Relay {
+  /** Lets all pass that comes. */
+  open(): void;
+  /** A request is over: the next one begins as the first did. */
+  shut(): void;
+}
+
+/** What passes while it is shut: the headers of a request, and a small body. */
+const SHUT_BYTES_MAX = 64 * 1024;
+
 /** Joins `near` to `port` of this machine. Pauses `near` meanwhile; ends the far one when `near` closes. */
-export function relay(near: Socket, port: number, { onOpen, onEnd }: RelayEvents): void {
+export function relay(near: Socket, port: number, { onOpen, onEnd }: RelayEvents): Relay {
   let far: Bun.Socket | undefined;
   /** What the far one did not take all of yet, and how much it took. Bodies would pile up as garbage if not let go of. */
   let held: Buffer | undefined;
   let taken = 0;
+  /** What may still pass. */
+  let allowance = SHUT_BYTES_MAX;
   let hasEnded = false;
 
   const end = (): void => {
@@ -35,8 +50,11 @@ export function relay(near: Socket, port: number, { onOpen, onEnd }: RelayEvents
   /** Whether the far one has taken all there is; also where it is closed, which is about to be told. */
   const push = (): boolean => {
     if (held === undefined) return true;
-    const written = far?.write(taken === 0 ? held : held.subarray(taken)) ?? 0;
+    const end = Math.min(held.length, taken + allowance);
+    if (end === taken) return false;
+    const written = far?.write(end - taken === held.length ? held : held.subarray(taken, end)) ?? 0;
     taken += written;
+    allowance -= written;
     if (written >= 0 && taken < held.length) return false;
     release(held);
     held = undefined;
@@ -46,6 +64,11 @@ export function relay(near: Socket, port: number, { onOpen, onEnd }: RelayEvents
     if (near.destroyed || near.write(bytes)) return;
     far?.pause();
     near.once("drain", () => far?.resume());
+  };
+
+  const allow = (bytes: number): void => {
+    allowance = bytes;
+    if (far !== undefined && !near.destroyed && push()) near.resume();
   };
 
   near.pause();
@@ -73,4 +96,5 @@ export function relay(near: Socket, port: number, { onOpen, onEnd }: RelayEvents
       error: end,
     },
   }).catch(end);
+  return { open: () => allow(Number.POSITIVE_INFINITY), shut: () => allow(SHUT_BYTES_MAX) };
 }
