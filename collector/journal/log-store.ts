@@ -14,6 +14,7 @@
 import { constants } from "node:fs";
 import { access, type FileHandle, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { fromKey, toKey } from "./ordinal.ts";
 import { type Store, type StoreEntry, StoreError } from "./store.ts";
 
 const BLOCK_BYTES = 32_768;
@@ -28,12 +29,8 @@ const KEY_BYTES = 8;
 /** How much of the log is read at once to find where its entries lie. A whole number of blocks. */
 const SCAN_BYTES = 16 * BLOCK_BYTES;
 
-/** Where an entry's value lies: the pieces of the file that make it up, in order. */
-interface Place {
-  readonly key: Uint8Array;
-  readonly bytes: number;
-  readonly pieces: readonly { readonly offset: number; readonly bytes: number }[];
-}
+/** Where values lie is kept in 32 bits. */
+const LOG_BYTES_MAX = 2 ** 32;
 
 /**
  * The entries of the log in `directory`, for reading. Undefined when there is anything but one log of single writes in
@@ -45,8 +42,8 @@ export async function openLog(directory: string): Promise<Store | undefined> {
     if (path === undefined) return undefined;
     const file = await open(path, constants.O_RDONLY);
     try {
-      const places = await scan(file);
-      if (places !== undefined) return new LogStore(file, places);
+      const index = await scan(file);
+      if (index !== undefined) return new LogStore(file, index);
     } catch (reason) {
       await file.close();
       throw reason;
@@ -71,14 +68,71 @@ async function findLog(directory: string): Promise<string | undefined> {
   return isWhole ? join(directory, log) : undefined;
 }
 
+/**
+ * Where the entries lie, in as little memory as can be: a segment of single log records has tens of thousands. From where
+ * its value begins it goes on to the end of the block, then behind the header of the next one.
+ */
+class LogIndex {
+  count = 0;
+  #keys = new BigUint64Array(256);
+  #starts = new Uint32Array(256);
+  #lengths = new Uint32Array(256);
+
+  /** False where the key is not above the last one. */
+  add(key: bigint, start: number, length: number): boolean {
+    const { count } = this;
+    if (count > 0 && key <= (this.#keys[count - 1] as bigint)) return false;
+    if (count === this.#keys.length) this.#resize(2 * count);
+    this.#keys[count] = key;
+    this.#starts[count] = start;
+    this.#lengths[count] = length;
+    this.count++;
+    return true;
+  }
+
+  /** Nothing more is added. */
+  trim(): void {
+    this.#resize(this.count);
+  }
+
+  keyAt(index: number): bigint {
+    return this.#keys[index] as bigint;
+  }
+
+  placeAt(index: number): { start: number; length: number } {
+    return { start: this.#starts[index] as number, length: this.#lengths[index] as number };
+  }
+
+  /** The first entry whose key is not below `key`. */
+  indexOf(key: bigint): number {
+    let [low, high] = [0, this.count];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#keys[middle] as bigint) < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #resize(capacity: number): void {
+    const [keys, starts, lengths] = [this.#keys, this.#starts, this.#lengths];
+    this.#keys = new BigUint64Array(capacity);
+    this.#starts = new Uint32Array(capacity);
+    this.#lengths = new Uint32Array(capacity);
+    this.#keys.set(keys.subarray(0, this.count));
+    this.#starts.set(starts.subarray(0, this.count));
+    this.#lengths.set(lengths.subarray(0, this.count));
+  }
+}
+
 class LogStore implements Store {
   readonly #file: FileHandle;
-  readonly #places: readonly Place[];
+  readonly #index: LogIndex;
   #closing: Promise<void> | undefined;
 
-  constructor(file: FileHandle, places: readonly Place[]) {
+  constructor(file: FileHandle, index: LogIndex) {
     this.#file = file;
-    this.#places = places;
+    this.#index = index;
   }
 
   write(): Promise<void> {
@@ -86,15 +140,18 @@ class LogStore implements Store {
   }
 
   async read(range: { from?: Uint8Array; to?: Uint8Array; reverse?: boolean; limit?: number }): Promise<StoreEntry[]> {
-    const start = range.from === undefined ? 0 : this.#indexOf(range.from);
-    const end = range.to === undefined ? this.#places.length : this.#indexOf(range.to);
+    const index = this.#index;
+    let start = range.from === undefined ? 0 : index.indexOf(fromKey(range.from));
+    let end = range.to === undefined ? index.count : index.indexOf(fromKey(range.to));
     const limit = range.limit ?? 1;
-    const found =
-      range.reverse === true
-        ? this.#places.slice(Math.max(start, end - limit), end).toReversed()
-        : this.#places.slice(start, Math.min(end, start + limit));
+    const isReverse = range.reverse === true;
+    if (isReverse) start = Math.max(start, end - limit);
+    else end = Math.min(end, start + limit);
     const entries: StoreEntry[] = [];
-    for (const place of found) entries.push({ key: place.key.slice(), value: await this.#valueAt(place) });
+    for (let at = start; at < end; at++) {
+      const found = isReverse ? end - 1 - (at - start) : at;
+      entries.push({ key: toKey(index.keyAt(found)), value: await this.#valueAt(found) });
+    }
     return entries;
   }
 
@@ -103,43 +160,35 @@ class LogStore implements Store {
     return this.#closing;
   }
 
-  /** The index of the first entry whose key is not below `key`. */
-  #indexOf(key: Uint8Array): number {
-    let [low, high] = [0, this.#places.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (Buffer.compare((this.#places[middle] as Place).key, key) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
   /** The headers between the pieces are read with them, and thrown away: one call for the whole value. */
-  async #valueAt({ bytes, pieces }: Place): Promise<Uint8Array> {
-    const value = new Uint8Array(bytes);
+  async #valueAt(index: number): Promise<Uint8Array> {
+    const { start, length } = this.#index.placeAt(index);
+    const value = new Uint8Array(length);
     const between = new Uint8Array(HEADER_BYTES);
     const into: Uint8Array[] = [];
-    const [first] = pieces;
-    let offset = first?.offset ?? 0;
-    let at = 0;
-    for (const piece of pieces) {
-      if (piece.offset > offset) into.push(between.subarray(0, piece.offset - offset));
-      into.push(value.subarray(at, at + piece.bytes));
-      offset = piece.offset + piece.bytes;
-      at += piece.bytes;
+    let offset = start;
+    for (let at = 0; at < length; ) {
+      if (at > 0) {
+        into.push(between);
+        offset += HEADER_BYTES;
+      }
+      const bytes = Math.min(length - at, BLOCK_BYTES - (offset % BLOCK_BYTES));
+      into.push(value.subarray(at, at + bytes));
+      at += bytes;
+      offset += bytes;
     }
-    const wanted = offset - (first?.offset ?? 0);
-    const { bytesRead } = await this.#file.readv(into, first?.offset ?? 0);
-    if (bytesRead !== wanted) throw new StoreError("damaged", "the log is shorter than it was", undefined);
+    const { bytesRead } = await this.#file.readv(into, start);
+    if (bytesRead !== offset - start) throw new StoreError("damaged", "the log is shorter than it was", undefined);
     return value;
   }
 }
 
 /** Where all entries lie; undefined when the log is not what a segment's should be. */
-async function scan(file: FileHandle): Promise<Place[] | undefined> {
-  const places: Place[] = [];
+async function scan(file: FileHandle): Promise<LogIndex | undefined> {
+  if ((await file.stat()).size > LOG_BYTES_MAX) return undefined;
+  const index = new LogIndex();
   const chunk = Buffer.allocUnsafeSlow(SCAN_BYTES);
-  let record: RecordBuilder | undefined;
+  const record = new RecordBuilder();
   for (let offset = 0; ; offset += SCAN_BYTES) {
     const { bytesRead } = await file.read(chunk, 0, SCAN_BYTES, offset);
     for (let at = 0; at + HEADER_BYTES <= bytesRead; ) {
@@ -153,51 +202,66 @@ async function scan(file: FileHandle): Promise<Place[] | undefined> {
       if (HEADER_BYTES + bytes > left) return undefined;
       at += HEADER_BYTES;
       // Torn off: it was never synced, so nobody was told that it is there. Its segment must end before it.
-      if (at + bytes > bytesRead) return places;
+      if (at + bytes > bytesRead) return trimmed(index);
       const isBegin = type === FULL || type === FIRST;
-      if (isBegin === (record !== undefined) || (!isBegin && type !== MIDDLE && type !== LAST)) return undefined;
-      record ??= new RecordBuilder();
-      record.add(chunk.subarray(at, at + bytes), offset + at);
+      if (isBegin === record.isBegun || (!isBegin && type !== MIDDLE && type !== LAST)) return undefined;
+      record.add(chunk, at, bytes, offset + at);
       at += bytes;
-      if (type === MIDDLE || type === FIRST) continue;
-      const place = record.finish();
-      record = undefined;
-      const last = places.at(-1);
-      if (place === undefined || (last !== undefined && Buffer.compare(last.key, place.key) >= 0)) return undefined;
-      places.push(place);
+      if (type === MIDDLE || type === FIRST) {
+        // What goes on fills its block.
+        if (at % BLOCK_BYTES !== 0) return undefined;
+        continue;
+      }
+      if (!record.finish(index)) return undefined;
     }
-    if (bytesRead < SCAN_BYTES) return places;
+    if (bytesRead < SCAN_BYTES) return trimmed(index);
   }
 }
 
-/** Puts a record's fragments together, but for its value, of which it only notes where it lies. */
+function trimmed(index: LogIndex): LogIndex {
+  index.trim();
+  return index;
+}
+
+/** Puts a record's fragments together, but for its value, of which it only notes where it begins. Used for one after the other. */
 class RecordBuilder {
+  isBegun = false;
   readonly #head = Buffer.alloc(HEAD_BYTES_MAX);
   #headBytes = 0;
   #bytes = 0;
-  readonly #fragments: { offset: number; bytes: number }[] = [];
+  /** Of the fragments that the head lies in: offset, and bytes, by turns. */
+  readonly #fragments: number[] = [];
 
-  add(fragment: Buffer, offset: number): void {
-    if (this.#headBytes < HEAD_BYTES_MAX) this.#headBytes += fragment.copy(this.#head, this.#headBytes);
-    this.#bytes += fragment.length;
-    this.#fragments.push({ offset, bytes: fragment.length });
+  /** A fragment: `bytes` of `chunk` from `at` on, which lie at `offset` of the file. */
+  add(chunk: Buffer, at: number, bytes: number, offset: number): void {
+    this.isBegun = true;
+    if (this.#headBytes < HEAD_BYTES_MAX) {
+      this.#headBytes += chunk.copy(this.#head, this.#headBytes, at, at + bytes);
+      this.#fragments.push(offset, bytes);
+    }
+    this.#bytes += bytes;
   }
 
-  /** Undefined when it is not one value under a key of eight bytes. */
-  finish(): Place | undefined {
+  /** Adds the record to the index. False when it is not one value under a key of eight bytes, above the last one. */
+  finish(index: LogIndex): boolean {
     const head = this.#head.subarray(0, this.#headBytes);
-    if (head.length < 14 + KEY_BYTES || head.readUInt32LE(8) !== 1 || head[12] !== TAG_VALUE) return undefined;
-    if (head[13] !== KEY_BYTES) return undefined;
+    const bytes = this.#bytes;
+    const fragments = this.#fragments.splice(0);
+    this.isBegun = false;
+    this.#headBytes = 0;
+    this.#bytes = 0;
+    if (head.length < 14 + KEY_BYTES || head.readUInt32LE(8) !== 1 || head[12] !== TAG_VALUE) return false;
+    if (head[13] !== KEY_BYTES) return false;
     const length = readVarint(head, 14 + KEY_BYTES);
-    if (length === undefined || length.end + length.value !== this.#bytes) return undefined;
-    const pieces: { offset: number; bytes: number }[] = [];
+    if (length === undefined || length.end + length.value !== bytes) return false;
     let skip = length.end;
-    for (const { offset, bytes } of this.#fragments) {
-      const skipped = Math.min(skip, bytes);
-      skip -= skipped;
-      if (bytes > skipped) pieces.push({ offset: offset + skipped, bytes: bytes - skipped });
+    let at = 0;
+    // Where the head ends with a block, the value begins in the next one.
+    while (skip >= (fragments[at + 1] ?? 0) && at + 2 < fragments.length) {
+      skip -= fragments[at + 1] as number;
+      at += 2;
     }
-    return { key: Uint8Array.prototype.slice.call(head, 14, 14 + KEY_BYTES), bytes: length.value, pieces };
+    return index.add(fromKey(head.subarray(14, 14 + KEY_BYTES)), (fragments[at] as number) + skip, length.value);
   }
 }
 
