@@ -10,9 +10,9 @@
 import type { Clock } from "../../clock.ts";
 import { CollectorError } from "../../errors.ts";
 import type { HandOvers } from "../../journal/hand-overs.ts";
-import type { JournalReader, RouteLedger } from "../../journal/port.ts";
+import type { RouteLedger } from "../../journal/port.ts";
 import type { Log } from "../../log.ts";
-import { type HandOverResult, handOver, type Receiver } from "./hand-over.ts";
+import { type HandOverOptions, type HandOverResult, handOver, type Receiver } from "./hand-over.ts";
 import type { Waiting } from "./hand-over-protocol.ts";
 
 /** How often it is looked whether all is delivered. */
@@ -30,7 +30,7 @@ export interface DepartureOptions {
   /** Whether what waits goes to others. */
   readonly isAsked: boolean;
   readonly drainMsMax: number;
-  readonly journal: JournalReader & { readonly handOvers: Pick<HandOvers, "take" | "noteGiving" | "endGiving"> };
+  readonly journal: HandOverOptions["journal"] & { readonly handOvers: Pick<HandOvers, "take"> };
   readonly routes: () => readonly DepartureRoute[];
   readonly requestBytesMax: number;
   readonly receivers: () => readonly Receiver[];

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { Metadata, status } from "@grpc/grpc-js";
 import { pino } from "pino";
+import { CollectorError } from "../../errors.ts";
 import { Journal } from "../../journal/journal.ts";
 import { deliver, journalOptions } from "../../testing/journal-options.ts";
 import { encodeRequest } from "../../testing/system/sender.ts";
@@ -48,6 +49,8 @@ interface Rig {
   readonly journal: Journal;
   readonly others: Record<"a" | "b", Other>;
   readonly lines: { msg: string }[];
+  /** Ordinals whose disk refuses to be read. */
+  unreadable: (ordinal: bigint) => boolean;
   give(deadlineMs?: number, requestBytesMax?: number): Promise<HandOverResult | undefined>;
 }
 
@@ -68,7 +71,18 @@ async function withRig(body: (rig: Rig) => Promise<void>): Promise<void> {
     const give = async (deadlineMs = 10_000, requestBytesMax = 4 * MIB): Promise<HandOverResult | undefined> => {
       const offer = (address: string, waiting: Waiting): Promise<void> => others[address as "a" | "b"].take(waiting);
       const routes = [{ stream: "s", ledger: journal.route("logs") }];
-      const options = { journal, routes, receivers, offer, requestBytesMax, clock, log };
+      const reader = {
+        collectorId: journal.collectorId,
+        head: journal.head,
+        handOvers: journal.handOvers,
+        waitForHead: () => Promise.resolve(),
+        listSegments: () => journal.listSegments(),
+        read: async (from: bigint) => {
+          if (rig.unreadable(from)) throw new CollectorError("journal_io", "can't read segment 0: EIO");
+          return await journal.read(from);
+        },
+      };
+      const options = { journal: reader, routes, receivers, offer, requestBytesMax, clock, log };
       let isDone = false;
       const done = handOver(options, deadlineMs).finally(() => {
         isDone = true;
@@ -80,8 +94,9 @@ async function withRig(body: (rig: Rig) => Promise<void>): Promise<void> {
       }
       return (await done)[0];
     };
+    const rig: Rig = { journal, others, lines, unreadable: () => false, give };
     try {
-      await body({ journal, others, lines, give });
+      await body(rig);
     } finally {
       for (const each of [journal, a.journal, b.journal]) await each.close();
     }
@@ -111,6 +126,20 @@ test("exactly what is open is given, under its own names, and settled as handed 
     // Given on by the one who took it, it still has its first name.
     const first = await others.a.journal.read(0n);
     expect(first).toMatchObject({ origin: { collectorId: journal.collectorId, first: 25n } });
+  });
+});
+
+test("a segment that its disk refuses to give stays, and what lies in the others is given", async () => {
+  await withRig(async (rig) => {
+    await rig.journal.roll();
+    await rig.journal.append(encodeRequest(Array.from({ length: 10 }, (_, index) => `later-${index}`)), 10);
+    rig.unreadable = (ordinal) => ordinal < 100n;
+    const result = await rig.give();
+    expect(result).toMatchObject({ handedOver: 10, left: 100n });
+    expect(result?.reason).toContain("EIO");
+    expect(rig.others.a.offers.map(({ first, records }) => [first, records])).toEqual([[100n, 10]]);
+    rig.unreadable = () => false;
+    expect(await rig.give()).toMatchObject({ handedOver: 100, left: 0n });
   });
 });
 

@@ -14,8 +14,9 @@
  */
 import { type ServiceError, status } from "@grpc/grpc-js";
 import type { Clock } from "../../clock.ts";
+import { AssertionError } from "../../errors.ts";
 import type { HandOvers } from "../../journal/hand-overs.ts";
-import type { Commit, JournalReader, RouteLedger } from "../../journal/port.ts";
+import type { Commit, Damage, JournalReader, RouteLedger } from "../../journal/port.ts";
 import type { Log } from "../../log.ts";
 import { extractRecords } from "../../otlp/edit.ts";
 import { ENVELOPE_BYTES, type Waiting } from "./hand-over-protocol.ts";
@@ -40,7 +41,10 @@ export interface HandOverRoute {
 }
 
 export interface HandOverOptions {
-  readonly journal: JournalReader & { readonly handOvers: Pick<HandOvers, "noteGiving" | "endGiving"> };
+  readonly journal: JournalReader & {
+    readonly handOvers: Pick<HandOvers, "noteGiving" | "endGiving">;
+    listSegments(): readonly { readonly end: bigint }[];
+  };
   readonly routes: readonly HandOverRoute[];
   /** Who may take something now. */
   readonly receivers: () => readonly Receiver[];
@@ -96,7 +100,17 @@ class Giver {
     let position = ledger.cursor;
     let hasGiven = true;
     while (position < journal.head && hasGiven) {
-      const item = await journal.read(position);
+      let item: Commit | Damage | undefined;
+      try {
+        item = await journal.read(position);
+      } catch (reason) {
+        // A disk that refuses one segment must not keep the others back with it.
+        if (reason instanceof AssertionError) throw reason;
+        this.#reason = reason instanceof Error ? reason.message : String(reason);
+        const at = position;
+        position = journal.listSegments().find(({ end }) => end > at)?.end ?? journal.head;
+        continue;
+      }
       if (item === undefined) break;
       const end = item.kind === "damage" ? item.end : item.first + BigInt(item.records);
       for (const range of ledger.openRanges(position, end)) {
