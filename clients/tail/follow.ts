@@ -96,7 +96,15 @@ export class Follow {
     this.#stopping.abort();
     await this.#running;
     this.#hints.close();
-    for (const { file } of this.#tracker.followed) file.close();
+    for (const { file } of this.#tracker.followed) {
+      const { path, unreachableBytes: unreadBytes } = file;
+      if (unreadBytes > 0)
+        this.#options.log.error(
+          { path, unreadBytes },
+          "this file was deleted before it was read to its end, and reading stops now: what was not read of it is lost; keep rotated files for longer than the collector may be away",
+        );
+      file.close();
+    }
   }
 
   /** How long ago the loop last went round; monotonic. Long: it is stuck. */

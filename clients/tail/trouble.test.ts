@@ -3,10 +3,24 @@ import { expect, spyOn, test } from "bun:test";
 import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Level } from "level";
+import { pino } from "pino";
 import { FollowedFile } from "./files/followed.ts";
+import type { Log } from "./log.ts";
 import { decodeRequest } from "./testing/decode.ts";
 import { withLogs } from "./testing/folder.ts";
 import { FakeSender, startRig } from "./testing/rig.ts";
+
+interface Line {
+  readonly level: number;
+  readonly msg: string;
+  readonly path?: string;
+  readonly unreadBytes?: number;
+}
+
+function recordingLog(): [Line[], Log] {
+  const told: Line[] = [];
+  return [told, pino({}, { write: (line: string) => told.push(JSON.parse(line)) })];
+}
 
 function lines(name: string, from: number, to: number): string {
   return Array.from({ length: to - from }, (_, index) => `${name} ${from + index}\n`).join("");
@@ -109,5 +123,27 @@ test("what the collector will never take is kept in a file, whole, before the po
     await rig.until(1);
     await rig.settled();
     expect(rig.sender.bodies).toEqual(["a 3"]);
+  });
+}, 20_000);
+
+test("a stop says what of deleted files was not read: nobody can read it any more", async () => {
+  await withLogs(async (directory, logs) => {
+    const path = join(logs, "a.log");
+    const [told, log] = recordingLog();
+    const sender = new FakeSender();
+    const collector = { inFlightBytesMax: 65_536, requestBytesMax: 65_536 };
+    {
+      await using rig = await startRig(directory, {}, { collector }, sender, log);
+      sender.hold();
+      writeFileSync(path, lines("a", 0, 500_000));
+      await rig.until(1);
+      rmSync(path);
+      while (rig.agent.status().unreadBytes < 1_000_000) await Bun.sleep(5);
+      await Bun.sleep(300);
+    }
+    const lost = told.filter(({ msg }) => msg.includes("deleted before it was read to its end"));
+    expect(lost).toHaveLength(1);
+    expect(lost[0]).toMatchObject({ level: 50, path });
+    expect(lost[0]?.unreadBytes).toBeGreaterThan(0);
   });
 }, 20_000);

@@ -84,6 +84,13 @@ export class FollowedFile {
     return this.isCompressed ? 0 : Math.max(0, this.size - this.offset);
   }
 
+  /** Of a file without a name: what is not read of it, and nobody can read once it is closed. */
+  get unreachableBytes(): number {
+    const file = this.#file;
+    const facts = file === undefined ? undefined : orUndefined(() => factsOfOpen(file));
+    return facts === undefined || facts.links > 0 ? 0 : Math.max(0, facts.size - this.offset);
+  }
+
   /** Opens it where it is not. False where that is not possible, or another file has its name. */
   open(): boolean {
     if (this.#file !== undefined) return true;

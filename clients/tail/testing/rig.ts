@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { startAgent, type TailAgent } from "../agent.ts";
 import { systemClock } from "../clock.ts";
 import { loadTailConfig, type TailConfigInput } from "../config.ts";
-import { silentLog } from "../log.ts";
+import { type Log, silentLog } from "../log.ts";
 import type { Sender, Verdict } from "../send/sender.ts";
 import { sourceProblems } from "../source.ts";
 import { type DecodedRecord, decodeRequest } from "./decode.ts";
@@ -65,6 +65,7 @@ export async function startRig(
   source: SourceInput | readonly SourceInput[] = {},
   sections: Partial<TailConfigInput> = {},
   sender = new FakeSender(),
+  log: Log = silentLog,
 ): Promise<Rig> {
   const sources = (Array.isArray(source) ? source : [source]) as readonly SourceInput[];
   const content: TailConfigInput = {
@@ -81,7 +82,7 @@ export async function startRig(
   const faults: unknown[] = [];
   const agent = await startAgent(config, {
     clock: systemClock,
-    log: silentLog,
+    log,
     onFault: (reason) => faults.push(reason),
     createSender: () => Promise.resolve(sender),
   });
