@@ -101,4 +101,9 @@ async function arrivals(sink: FakeCollector, acknowledged: ReadonlySet<string>):
   return arrived;
 }
 
-process.exit(await main());
+try {
+  process.exit(await main());
+} catch (reason) {
+  process.stderr.write(`kill-other: ${reason instanceof Error ? reason.message : String(reason)}\n`);
+  process.exit(1);
+}
