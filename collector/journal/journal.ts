@@ -26,6 +26,7 @@
  * | while a segment was being made | the last folder holds no entry, and is removed |
  * | after a cursor's write, before the segment's deletion | deleted at start |
  * | with a segment damaged | kept aside, mended, served as far as it goes, the rest reported as damage |
+ * | with a row of the meta database rubbish | the route begins at the tail again, the pause holds: duplicates, no loss (meta.ts) |
  * | with the meta database lost | every route begins at the tail again, under a new collector id: duplicates, no loss |
  */
 import { rm } from "node:fs/promises";
