@@ -246,3 +246,19 @@ test("a route that begins while a segment is being deleted begins behind it", as
     await journal.close();
   });
 });
+
+test("what is settled after the journal was closed does not open it again", async () => {
+  await withFolder(async (directory) => {
+    const journal = await Journal.open(journalOptions(directory));
+    const cursor = journal.route("logs");
+    await journal.append(numberedRequest(0), 10);
+    await cursor.flush();
+    await journal.close();
+    // A route that ran out of its time to stop may do so.
+    deliver(cursor, 0n, 10n);
+    expect(await cursor.flush().catch((reason: unknown) => reason)).toMatchObject({ code: "shutting_down" });
+    const again = await Journal.open(journalOptions(directory));
+    expect(again.route("logs").cursor).toBe(0n);
+    await again.close();
+  });
+});

@@ -56,6 +56,7 @@ export class Meta {
   readonly #closing = new AbortController();
   #hurry = new AbortController();
   #kept: Promise<string> | undefined;
+  #isClosed = false;
 
   private constructor(store: Store, options: MetaOptions) {
     this.#store = store;
@@ -145,6 +146,7 @@ export class Meta {
     }
     await this.#store?.close();
     this.#store = undefined;
+    this.#isClosed = true;
   }
 
   get #isBusy(): boolean {
@@ -183,6 +185,8 @@ export class Meta {
   async #persist(batch: readonly StoreWrite[]): Promise<void> {
     const { log, clock, onWriteFailure } = this.#options;
     for (let attempt = 1; ; attempt++) {
+      // The folder may be another process's by now.
+      if (this.#isClosed) throw new CollectorError("shutting_down", "the journal was closed before this was settled");
       try {
         this.#store ??= await this.#reopen();
         await this.#store.write(batch);
