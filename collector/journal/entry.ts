@@ -130,15 +130,22 @@ function decodeOrigin(view: DataView): Origin | undefined {
   return { collectorId: id.toString("ascii"), first: view.getBigUint64(ENTRY_HEADER_BYTES + length, true) };
 }
 
+/** Records and time of an entry that is what was written, by its sum; undefined when it is not. */
+export function checkEntry(key: Uint8Array, entry: Uint8Array): EntryFacts | undefined {
+  const facts = peekEntry(entry);
+  if (facts === undefined) return undefined;
+  const view = new DataView(entry.buffer, entry.byteOffset, entry.byteLength);
+  return view.getBigUint64(24, true) === checksum(key, entry) ? facts : undefined;
+}
+
 /** The request as it was written. Undefined when the bytes are not what was written. */
 export async function openEntry(
   key: Uint8Array,
   entry: Uint8Array,
 ): Promise<(EntryFacts & { request: Uint8Array }) | undefined> {
-  const facts = peekEntry(entry);
+  const facts = checkEntry(key, entry);
   if (facts === undefined) return undefined;
   const view = new DataView(entry.buffer, entry.byteOffset, entry.byteLength);
-  if (view.getBigUint64(24, true) !== checksum(key, entry)) return undefined;
   const originBytes = facts.origin === undefined ? 0 : facts.origin.collectorId.length + ORDINAL_BYTES;
   const payload = entry.subarray(ENTRY_HEADER_BYTES + originBytes);
   const requestBytes = view.getUint32(8, true);

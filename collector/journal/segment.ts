@@ -17,7 +17,7 @@ import { basename, dirname, join } from "node:path";
 import { assert, CollectorError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { release } from "../release.ts";
-import { openEntry, peekEntry, routeTag } from "./entry.ts";
+import { checkEntry, openEntry, peekEntry, routeTag } from "./entry.ts";
 import { folderBytes, keepCopy, syncFolder } from "./folder.ts";
 import { fromKey, highest, lowest, toKey } from "./ordinal.ts";
 import type { Commit, Damage } from "./port.ts";
@@ -25,9 +25,6 @@ import { type Store, type StoreDriver, type StoreEntry, StoreError } from "./sto
 
 /** Bytes that LevelDB adds to an entry in its log: key, sequence, lengths, block headers; rounded up. */
 const ENTRY_OVERHEAD_BYTES = 64;
-
-/** How many entries are in memory at once while the last one that is whole is looked for. */
-const LOOKED_AT_ONCE = 4;
 
 export interface SegmentOptions {
   readonly driver: StoreDriver;
@@ -180,8 +177,7 @@ export class Segment {
       const page = await this.#use((store) => store.read({ from, limit }));
       const last = page.at(-1);
       if (last === undefined) return;
-      const opened = await Promise.all(page.map(({ key, value }) => openEntry(key, value).catch(() => undefined)));
-      yield page.filter(({ key }, index) => opened[index] !== undefined && fromKey(key) < this.end);
+      yield page.filter(({ key, value }) => checkEntry(key, value) !== undefined && fromKey(key) < this.end);
       from = toKey(fromKey(last.key) + 1n);
     }
   }
@@ -341,19 +337,20 @@ function toStoreError(reason: unknown, what: string): StoreError {
 async function lastEnd(store: Store, first: bigint): Promise<bigint> {
   let end = first;
   const broken: { first: bigint; records: number }[] = [];
-  for (let to: Uint8Array | undefined, isFound = false; !isFound; ) {
-    const page = await store.read({ ...(to === undefined ? {} : { to }), reverse: true, limit: LOOKED_AT_ONCE });
-    if (page.length === 0) break;
-    for (const { key, value } of page) {
-      const entry = await openEntry(key, value).catch(() => undefined);
-      if (entry !== undefined) {
-        end = fromKey(key) + BigInt(entry.records);
-        isFound = true;
-        break;
-      }
-      broken.push({ first: fromKey(key), records: peekEntry(value)?.records ?? 1 });
-      to = key;
+  for (let to: Uint8Array | undefined; ; ) {
+    const [last] = await store.read({ ...(to === undefined ? {} : { to }), reverse: true });
+    if (last === undefined) break;
+    const { key, value } = last;
+    const facts = checkEntry(key, value);
+    const records = facts?.records ?? peekEntry(value)?.records ?? 1;
+    // Each sealed segment is looked at when it is opened, and an entry may have megabytes.
+    release(value);
+    if (facts !== undefined) {
+      end = fromKey(key) + BigInt(records);
+      break;
     }
+    broken.push({ first: fromKey(key), records });
+    to = key;
   }
   for (const each of broken.reverse()) if (each.first === end) end += BigInt(each.records);
   return end;
