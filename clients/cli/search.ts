@@ -1,13 +1,12 @@
 /**
  * Which log records are looked for, and the lines of those that are: decided on the wire bytes as far as can be (filter.ts
  * of the collector), then on the line as it would be delivered. A pattern's plain part is looked for in all lines of a
- * request at once, by the runtime's own search; the pattern itself is held against those lines alone.
+ * request at once, by the runtime's own search; the pattern itself is held against those lines alone (line-matcher.ts).
  */
-import { RE2JS, RE2JSSyntaxException } from "re2js";
 import { compileFilter } from "../../collector/otlp/filter.ts";
 import { Transcoder } from "../../collector/otlp/transcode.ts";
 import { Failure } from "./failure.ts";
-import { literalOf } from "./literal.ts";
+import { LineMatcher } from "./line-matcher.ts";
 
 export interface Query {
   readonly pattern: string | undefined;
@@ -27,8 +26,6 @@ export interface Query {
   readonly untilMs: number | undefined;
 }
 
-const NEWLINE = 0x0a;
-
 /** `"timestamp":"` and the digits up to milliseconds, as the shape json writes them first in a line. */
 const TIMESTAMP_KEY = Buffer.from('"timestamp":"');
 const TIMESTAMP_LENGTH = 23;
@@ -37,10 +34,7 @@ const SEVERITIES = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 
 export class Search {
   readonly #transcoder: Transcoder;
-  readonly #pattern: RE2JS | undefined;
-  readonly #literal: Buffer | undefined;
-  /** Every line with the plain part matches. */
-  readonly #isLiteralAll: boolean;
+  readonly #matcher: LineMatcher | undefined;
   readonly #query: Query;
 
   /** With `collectorId` each line begins with its record id. Throws Failure. */
@@ -52,11 +46,7 @@ export class Search {
       ...(collectorId === undefined ? {} : { collectorId }),
       ...(filter === undefined ? {} : { filter: compileFilter(filter) }),
     });
-    this.#pattern = pattern === undefined ? undefined : compile(isFixed ? RE2JS.quote(pattern) : pattern, ignoresCase);
-    const literal = pattern === undefined || ignoresCase ? undefined : isFixed ? pattern : literalOf(pattern);
-    this.#literal = literal === undefined || literal === "" ? undefined : Buffer.from(literal);
-    this.#isLiteralAll =
-      literal !== undefined && literal === pattern && (isFixed || !/[\\^$.|?*+()[\]{}]/.test(literal));
+    this.#matcher = pattern === undefined ? undefined : new LineMatcher({ pattern, ignoresCase, isFixed });
   }
 
   /** Lines, with their ordinals, of what is looked for among the log records of a request. Valid until the next call. */
@@ -67,31 +57,44 @@ export class Search {
     committedAtMs: number,
   ): Generator<{ ordinal: bigint; line: Buffer }> {
     const { bytes, ends, indexes, count } = this.#transcoder.transcode(request, first, from, to);
-    const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const literal = this.#query.isInverted ? undefined : this.#literal;
-    let start = 0;
-    let hit = literal === undefined ? 0 : all.indexOf(literal);
-    for (let line = 0; line < count && hit >= 0; line++) {
-      const end = ends[line] as number;
-      if (hit < end) {
-        const text = all.subarray(start, end - (all[end - 1] === NEWLINE ? 1 : 0));
-        if (this.#isIn(text, committedAtMs)) yield { ordinal: first + BigInt(indexes[line] as number), line: text };
-        if (literal !== undefined) hit = all.indexOf(literal, end);
-        else hit = end;
-      }
-      start = end;
+    const all = Buffer.from(bytes.buffer, bytes.byteOffset, count === 0 ? 0 : (ends[count - 1] as number));
+    const asked = this.#asked(all, ends, count, committedAtMs);
+    const matcher = this.#matcher;
+    // That they hold the plain part has been seen.
+    const isSure = matcher === undefined || (matcher.isPlain && !this.#query.isInverted);
+    const verdicts = isSure ? undefined : matcher.matching(all, ends, asked);
+    for (const [position, line] of asked.entries()) {
+      if (verdicts !== undefined && (verdicts[position] === 1) === this.#query.isInverted) continue;
+      const end = (ends[line] as number) - 1;
+      yield {
+        ordinal: first + BigInt(indexes[line] as number),
+        line: all.subarray(line === 0 ? 0 : ends[line - 1], end),
+      };
     }
   }
 
-  #isIn(line: Buffer, committedAtMs: number): boolean {
-    const { sinceMs, untilMs, isInverted } = this.#query;
-    if (sinceMs !== undefined || untilMs !== undefined) {
-      const atMs = timeOf(line) ?? committedAtMs;
-      if (atMs < (sinceMs ?? Number.NEGATIVE_INFINITY) || atMs >= (untilMs ?? Number.POSITIVE_INFINITY)) return false;
+  /** The lines that may be looked for, by all but the pattern itself. */
+  #asked(all: Buffer, ends: Uint32Array, count: number, committedAtMs: number): number[] {
+    const parts = this.#query.isInverted ? [] : (this.#matcher?.plainParts ?? []);
+    const hits = parts.map((part) => all.indexOf(part));
+    const asked: number[] = [];
+    let start = 0;
+    for (let line = 0; line < count && !hits.includes(-1); line++) {
+      const end = ends[line] as number;
+      if (hits.every((hit) => hit < end) && this.#isInTime(all, start, end, committedAtMs)) asked.push(line);
+      for (const [index, part] of parts.entries()) {
+        if ((hits[index] as number) < end) hits[index] = all.indexOf(part, end);
+      }
+      start = end;
     }
-    if (this.#pattern === undefined) return true;
-    if (this.#isLiteralAll && !isInverted) return true;
-    return this.#pattern.matcher(line.toString("utf8")).find() !== isInverted;
+    return asked;
+  }
+
+  #isInTime(all: Buffer, start: number, end: number, committedAtMs: number): boolean {
+    const { sinceMs, untilMs } = this.#query;
+    if (sinceMs === undefined && untilMs === undefined) return true;
+    const atMs = timeOf(all.subarray(start, end)) ?? committedAtMs;
+    return atMs >= (sinceMs ?? Number.NEGATIVE_INFINITY) && atMs < (untilMs ?? Number.POSITIVE_INFINITY);
   }
 }
 
@@ -100,16 +103,6 @@ function timeOf(line: Buffer): number | undefined {
   if (at < 0) return undefined;
   const start = at + TIMESTAMP_KEY.length;
   return Date.parse(`${line.toString("latin1", start, start + TIMESTAMP_LENGTH)}Z`);
-}
-
-function compile(pattern: string, ignoresCase: boolean): RE2JS {
-  try {
-    return RE2JS.compile(pattern, ignoresCase ? RE2JS.CASE_INSENSITIVE : 0);
-  } catch (reason) {
-    if (!(reason instanceof RE2JSSyntaxException)) throw reason;
-    const words = reason.message.replace(/^error parsing regexp: /, "");
-    throw new Failure(`the pattern can't be read: ${words} (the syntax is RE2's; --fixed takes it as plain text)`);
-  }
 }
 
 function filterOf({ severity, attributes, filter }: Query): string | undefined {

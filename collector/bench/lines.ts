@@ -44,7 +44,7 @@ const WAYS: readonly (readonly [string, () => TranscoderOptions])[] = [
   ["redact: drop an attribute that many have", redacted({ drop: ["attributes.order.id"] })],
   ["redact: hash an attribute that many have", redacted({ hash: ["attributes.order.id"] })],
   ["redact: mask what no text holds", redacted({ mask: [{ pattern: "[0-9]{16}" }] })],
-  ["redact: the same by a pattern without a screen", redacted({ mask: [{ pattern: "[[:digit:]]{16}" }] })],
+  ["redact: the same by a pattern without a screen", redacted({ mask: [{ pattern: "\\pN{16}" }] })],
   ["redact: mask what each body holds", redacted({ mask: [{ pattern: "customer [0-9a-f]+" }] })],
 ];
 

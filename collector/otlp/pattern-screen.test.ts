@@ -24,22 +24,12 @@ test.each([
   expect(isIn(pattern, held)).toBe(false);
 });
 
-test.each([
-  ".*",
-  "a|.",
-  "[^a]+",
-  "a",
-  "\\d",
-  "x*y*",
-  "\\pL+",
-  "\\S{9}",
-  "[\\Da]{9}",
-  "[[:digit:]]{16}",
-  "\\Qa.b\\E",
-  "(?i)k",
-])("%p has no screen that would be worth it", (pattern) => {
-  expect(isIn(pattern, "") ?? "none").toBe(pattern === "a" ? false : "none");
-});
+test.each([".*", "a|.", "[^a]+", "a", "\\d", "x*y*", "\\pL+", "\\S{9}", "[\\Da]{9}", "\\pN{16}", "\\Qa.b\\E", "(?i)k"])(
+  "%p has no screen that would be worth it",
+  (pattern) => {
+    expect(isIn(pattern, "") ?? "none").toBe(pattern === "a" ? false : "none");
+  },
+);
 
 test("letters that fold to others beyond ASCII hold nothing back", () => {
   expect(isIn("(?i)token=[0-9]+", "TO\u212aEN=1")).toBe(true);

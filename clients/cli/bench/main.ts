@@ -1,8 +1,8 @@
 /**
- * `bun clients/cli/bench/main.ts [--grep-mib 512] [--backlog-gib 5]`: how fast `grep` reads a folder, per core, and how soon `status`
+ * `bun clients/cli/bench/main.ts [--grep-mib 256] [--backlog-gib 5]`: how fast `grep` reads a folder, per core, and how soon `status`
  * answers with a backlog. Writes below TMPDIR: as much as is asked for, and removes it.
  *
- * Rates are raw OTLP by the CPU time that all threads took, so that a busy machine does not change them much.
+ * Rates are raw OTLP by the CPU time that all threads took, the best of three readings of the folder.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -20,10 +20,12 @@ import { bytesWord } from "../words.ts";
 const MIB = 1024 * 1024;
 const SEGMENT_BYTES = 12 * MIB;
 const STATUS_CALLS = 200;
+/** The best of so many counts: what else the machine does only makes it slower. */
+const ROUNDS = 3;
 
 const { values } = parseArgs({
   options: {
-    "grep-mib": { type: "string", default: "512" },
+    "grep-mib": { type: "string", default: "256" },
     "backlog-gib": { type: "string", default: "5" },
   },
 });
@@ -72,28 +74,55 @@ async function benchGrep(directory: string, mib: number): Promise<void> {
     "grep of a pattern with a plain part": { pattern: "never-there-\\d+ failed" },
     "grep by severity, which few have": { severity: "FATAL" },
     "grep by attribute": { attributes: ["no.such=x"] },
-    "grep of a pattern without a plain part": { pattern: "[xy]\\d{9}z" },
+    "grep of classes, without a plain part": { pattern: "[xy]\\d{9}z" },
+    "grep of a plain part that all lines have": { pattern: "timestamp.*never-\\d" },
+    "grep in either case": { pattern: "never there", ignoresCase: true },
+    "grep of a class between two letters": { pattern: "q[a-z]+x[a-f]+q" },
+    "grep of alternatives": { pattern: "(never|not) (there|here)|\\bgone\\b" },
+    "grep of a beginning that is frequent": { pattern: "[a-z]+-[0-9]+-[xz]{3}" },
+    "grep of what has no end": { pattern: "e.*r.*never.*[xyz]{4}" },
+    "grep --count of what most lines have": { pattern: 'status_code":[2-5]\\d\\d' },
+    "grep of a class of Unicode": { pattern: "\\p{Greek}+ [0-9]" },
+    "grep of a class of Unicode that all lines have": { pattern: "\\p{L}+ \\p{N}+ never[xyz]" },
+    "grep of what has too many states": { pattern: "[0-9a-f][^z]{14}zz" },
   };
-  for (const [name, query] of Object.entries(queries)) {
-    const search = new Search({ ...EVERYTHING, ...query }, undefined);
-    const inspection = await JournalInspection.open(directory);
-    const before = process.cpuUsage();
-    const sinceMs = performance.now();
-    let read = 0;
-    let found = 0;
-    for await (const entry of inspection.read(0n, 1n << 62n)) {
-      if (entry.kind !== "commit") throw new Error(entry.reason);
-      read += entry.request.byteLength;
-      for (const _ of search.lines(entry.request, entry.first, [0, entry.records], entry.committedAtMs)) found += 1;
+  const best = new Map<string, Rate>();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, query] of Object.entries(queries)) {
+      const rate = await grep(directory, { ...EVERYTHING, ...query });
+      if (rate.perCore > (best.get(name)?.perCore ?? 0)) best.set(name, rate);
     }
-    const { user, system } = process.cpuUsage(before);
-    await inspection.close();
-    const perCore = read / 1e6 / ((user + system) / 1e6);
-    const byClock = read / 1e6 / ((performance.now() - sinceMs) / 1e3);
+  }
+  for (const [name, { perCore, byClock, found }] of best) {
     process.stdout.write(
-      `${name.padEnd(42)} ${perCore.toFixed(0).padStart(6)} MB/s per core, ${byClock.toFixed(0)} by the clock, ${found} found\n`,
+      `${name.padEnd(48)} ${perCore.toFixed(0).padStart(6)} MB/s per core, ${byClock.toFixed(0)} by the clock, ${found} found\n`,
     );
   }
+}
+
+interface Rate {
+  readonly perCore: number;
+  readonly byClock: number;
+  readonly found: number;
+}
+
+/** Reads the whole folder once. */
+async function grep(directory: string, query: Query): Promise<Rate> {
+  const inspection = await JournalInspection.open(directory);
+  const search = new Search(query, inspection.collectorId);
+  const before = process.cpuUsage();
+  const sinceMs = performance.now();
+  let read = 0;
+  let found = 0;
+  for await (const entry of inspection.read(0n, 1n << 62n)) {
+    if (entry.kind !== "commit") throw new Error(entry.reason);
+    read += entry.request.byteLength;
+    for (const _ of search.lines(entry.request, entry.first, [0, entry.records], entry.committedAtMs)) found += 1;
+  }
+  const { user, system } = process.cpuUsage(before);
+  await inspection.close();
+  const perCore = read / 1e6 / ((user + system) / 1e6);
+  return { perCore, byClock: read / 1e6 / ((performance.now() - sinceMs) / 1e3), found };
 }
 
 async function benchStatus(directory: string, gib: number): Promise<void> {
