@@ -28,7 +28,7 @@ export interface RouteJournal extends JournalReader {
     end(route: string): Promise<void>;
   };
   /** Sets a cursor back while nothing of the route is under way. Rejects with CollectorError `precondition_failed`. */
-  seek(name: string, to: bigint): Promise<void>;
+  seek(name: string, to: bigint, end: bigint): Promise<void>;
 }
 
 export interface RoutesOptions extends Omit<RouteOptions, "config" | "ledger" | "journal"> {
@@ -99,15 +99,19 @@ export class Routes {
     });
   }
 
-  /** Sets the cursor of a paused route back. `mayGo` is asked how many log records are delivered again, and may throw. */
-  seek(name: string, to: bigint, mayGo: (logRecords: bigint) => void): Promise<Route> {
+  /**
+   * Sets the cursor of a paused route back to `to`, and delivers again what lies before `end`, or before the cursor as it is.
+   * `mayGo` is asked how many log records these are, and may throw.
+   */
+  seek(name: string, to: bigint, end: bigint | undefined, mayGo: (logRecords: bigint) => void): Promise<Route> {
     return this.#inTurn(async () => {
       const route = this.get(name);
       if (route.pause === undefined) {
         throw new CollectorError("precondition_failed", `pause route ${name} first, so that its cursor stands still`);
       }
-      mayGo(route.ledger.cursor - to);
-      await this.#options.journal.seek(name, to);
+      const until = end ?? route.ledger.cursor;
+      mayGo(until - to);
+      await this.#options.journal.seek(name, to, until);
       return route;
     });
   }

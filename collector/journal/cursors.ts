@@ -7,10 +7,12 @@
  * truly open. The counts of what lies below the cursor add up to cursor - start: that is the ledger, and it is checked
  * whenever a row is read or written.
  *
- * Seeking back opens [to, cursor) again. Its counts are known as sums only, so they are not taken back: `replayed` says how
- * many will be counted once more, and below the cursor delivered + filtered + quarantined + handed over = cursor - start + replayed.
- * The cursor and the number are one row, so a crash leaves both or neither. A row without a replay or a
- * hand-over is written without their numbers.
+ * Seeking back opens [to, end) again, where `end` is the cursor unless told. What it had come to is known as a sum only, so
+ * that is not taken back: `replayed` says how many will be counted once more, and below the cursor
+ * delivered + filtered + quarantined + handed over = cursor - start + replayed. What lies between `end` and the old cursor
+ * becomes a finished range beyond the new one; its counts stay in the sum below, so it has none of its own, and its
+ * `replayed` is as far below 0 as it is long. Put together the numbers are right again. All of it is one row, so a crash
+ * leaves all or nothing. A row without a replay or a hand-over is written without their numbers.
  */
 import { assert, CollectorError } from "../errors.ts";
 import type { Meta } from "./meta.ts";
@@ -52,7 +54,7 @@ export class RouteState {
 
   /** Ordinals that were opened once more. */
   get replayed(): bigint {
-    return this.#below.replayed;
+    return [this.#below, ...this.#beyond].reduce(joined).replayed;
   }
 
   get handedOver(): bigint {
@@ -111,13 +113,18 @@ export class RouteState {
   }
 
   /**
-   * Opens [to, cursor) again; ranges beyond the cursor stay finished. What was counted stays counted. The route begins
+   * Opens [to, end) again, and nothing else: what lies beyond stays as it is. What was counted stays counted. The route begins
    * earlier than it did where `to` lies before its start.
    */
-  seekBack(to: bigint): void {
-    assert(to <= this.cursor, `the cursor goes back only, from ${this.cursor} and not to ${to}`);
+  seekBack(to: bigint, end = this.cursor): void {
     const { start, cursor } = this;
-    const replayed = this.replayed + cursor - (to > start ? to : start);
+    const isRange = to <= end && end <= cursor && (end === cursor || (to < end && start <= end));
+    assert(isRange, `the cursor goes back only, from ${cursor} and not to [${to}, ${end})`);
+    if (end < cursor) {
+      const nothing = { delivered: 0n, filtered: 0n, quarantined: 0n, handedOver: 0n };
+      this.#beyond.unshift({ ...nothing, first: end, end: cursor, replayed: end - cursor });
+    }
+    const replayed = this.#below.replayed + cursor - (to > start ? to : start);
     this.#below = { ...this.#below, first: to < start ? to : start, end: to, replayed };
   }
 
@@ -241,9 +248,9 @@ export class Cursor implements RouteLedger {
     return this.#meta.flush();
   }
 
-  /** Opens [to, cursor) again: see `RouteState.seekBack`. Nothing of the route may be under way. */
-  seekBack(to: bigint): void {
-    this.#state.seekBack(to);
+  /** Opens [to, end) again: see `RouteState.seekBack`. Nothing of the route may be under way. */
+  seekBack(to: bigint, end?: bigint): void {
+    this.#state.seekBack(to, end);
     this.#changed();
   }
 
@@ -280,7 +287,7 @@ function joined(left: Range, right: Range): Range {
 
 function toRow(range: Range): string[] {
   const { first, end, delivered, filtered, quarantined, replayed, handedOver } = range;
-  const rare = handedOver > 0n ? [replayed, handedOver] : replayed > 0n ? [replayed] : [];
+  const rare = handedOver > 0n ? [replayed, handedOver] : replayed !== 0n ? [replayed] : [];
   return [first, end, delivered, filtered, quarantined, ...rare].map(String);
 }
 

@@ -322,17 +322,21 @@ export class Journal implements Appender, JournalReader {
   }
 
   /**
-   * Sets the cursor of a route back to `to`, which must be on disk still: [to, cursor) is delivered again. Nothing of the
-   * route may be under way. Resolves when it is on disk; before that a crash leaves the cursor where it was. Rejects with
+   * Sets the cursor of a route back to `to`, which must be on disk still: [to, end) is delivered again, or all up to where the
+   * cursor is. Nothing of the route may be under way. Resolves when it is on disk; before that a crash leaves the cursor where it was. Rejects with
    * CollectorError `precondition_failed`, and then nothing has changed.
    */
-  async seek(name: string, to: bigint): Promise<void> {
+  async seek(name: string, to: bigint, end = this.route(name).cursor): Promise<void> {
     const cursor = this.route(name);
     const release = await this.#reclaimer.hold(to);
     try {
       const can = `route ${name} can go back to between ${this.tail}, the oldest log record on disk, and its cursor, ${cursor.cursor}`;
       if (to < this.tail || to > cursor.cursor) throw new CollectorError("precondition_failed", `${can}: not to ${to}`);
-      cursor.seekBack(to);
+      if (end !== cursor.cursor && (end <= to || end > cursor.cursor || end < cursor.start)) {
+        const mayEnd = `what is delivered again begins at ${to}, and can end beyond it, from where the route began, ${cursor.start}, up to its cursor, ${cursor.cursor}`;
+        throw new CollectorError("precondition_failed", `${mayEnd}: not at ${end}`);
+      }
+      cursor.seekBack(to, end);
       await cursor.flush();
     } finally {
       release();

@@ -58,6 +58,32 @@ test("what is replayed is accepted once more, and ends once more", async () => {
   });
 });
 
+test("of a range that is replayed exactly the range is open, and the rest stays as it was", async () => {
+  await withJournal(500n, async (journal, directory) => {
+    const logs = journal.route("logs");
+    await journal.seek("logs", 200n, 260n);
+    const open = [
+      { first: 200n, end: 260n },
+      { first: 500n, end: 1_000n },
+    ];
+    expect({ cursor: logs.cursor, open: logs.openRanges(0n, 1_000n) }).toEqual({ cursor: 200n, open });
+    const numbers = { accepted: 1_060n, delivered: 500n, waiting: 560n, replayed: 60n };
+    expect(toLedger(journal.head, logs)).toMatchObject(numbers);
+    expect(await afterCrash(directory)).toMatchObject({ cursor: 200n, ...numbers });
+    deliver(logs, 200n, 230n);
+    // Half of it, and then once more from within, as far as within.
+    await journal.seek("logs", 210n, 220n);
+    expect(logs.openRanges(0n, 500n)).toEqual([
+      { first: 210n, end: 220n },
+      { first: 230n, end: 260n },
+    ]);
+    deliver(logs, 210n, 220n);
+    deliver(logs, 230n, 260n);
+    expect(logs.cursor).toBe(500n);
+    expect(toLedger(journal.head, logs)).toMatchObject({ accepted: 1_070n, delivered: 570n, waiting: 500n });
+  });
+});
+
 test("a crash before the seek's write leaves the cursor where it was, one after it where it went", async () => {
   await withJournal(500n, async (journal, directory, driver) => {
     const release = driver.holdWrites("meta");
@@ -100,6 +126,29 @@ test("a seek to what is gone, or forward, changes nothing and says what is possi
   });
 });
 
+test("a range that is empty, or ends beyond the cursor or before the route began, is refused in words", async () => {
+  await withJournal(500n, async (journal) => {
+    const late = journal.route("late", "head");
+    expect(late.start).toBe(1_000n);
+    for (const [name, to, end, words] of [
+      [
+        "logs",
+        200n,
+        200n,
+        "begins at 200, and can end beyond it, from where the route began, 0, up to its cursor, 500",
+      ],
+      ["logs", 200n, 100n, "not at 100"],
+      ["logs", 200n, 501n, "not at 501"],
+      ["late", 200n, 300n, "where the route began, 1000"],
+    ] as const) {
+      const refused = await journal.seek(name, to, end).catch((reason: unknown) => reason);
+      expect(refused).toMatchObject({ code: "precondition_failed", message: expect.stringContaining(words) });
+    }
+    await journal.seek("late", 200n);
+    expect(toLedger(journal.head, late)).toMatchObject({ accepted: 800n, waiting: 800n, replayed: 0n });
+  });
+});
+
 test("a log record that is quarantined again in a replay takes the place of itself", async () => {
   await withJournal(5n, async (journal) => {
     const logs = journal.route("logs");
@@ -119,7 +168,8 @@ test("a log record that is quarantined again in a replay takes the place of itse
 test("whatever is finished and sought back, in any order, the ledger balances, also when read back from its row", () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant("finish"), at: fc.nat(60), length: fc.integer({ min: 1, max: 20 }) }),
-    fc.record({ kind: fc.constant("seek"), at: fc.nat(60), length: fc.constant(0) }),
+    // Without a length it goes up to the cursor.
+    fc.record({ kind: fc.constant("seek"), at: fc.nat(60), length: fc.nat(20) }),
   );
   fc.assert(
     fc.property(fc.nat(20), fc.array(step, { maxLength: 40 }), (start, steps) => {
@@ -130,11 +180,25 @@ test("whatever is finished and sought back, in any order, the ledger balances, a
           for (const { first, end } of state.openRanges(BigInt(at), BigInt(at + length))) {
             state.finish(first, end, { delivered: Number(end - first), filtered: 0, quarantined: 0 });
           }
-        } else if (BigInt(at) <= state.cursor) {
-          const { totals } = state;
-          state.seekBack(BigInt(at));
-          expect(state.cursor).toBe(BigInt(at));
+        } else {
+          const { totals, cursor } = state;
+          const to = BigInt(at);
+          const end = length === 0 ? cursor : to + BigInt(length);
+          if (to > cursor || end > cursor || end < state.start) continue;
+          const { accepted } = toLedger(head, state);
+          const before = state.openRanges(0n, head);
+          const mine = state.start < to ? to : state.start;
+          state.seekBack(to, end);
+          expect(state.cursor).toBe(to);
           expect(state.totals).toEqual(totals);
+          expect(toLedger(head, state).accepted - accepted).toBe(end - to);
+          // One by one: the range is open, and of the rest what was.
+          for (let ordinal = to; ordinal < head; ordinal++) {
+            const isOpen = state.openRanges(ordinal, ordinal + 1n).length > 0;
+            const wasOpen = before.some((range) => range.first <= ordinal && ordinal < range.end);
+            expect({ ordinal, isOpen }).toEqual({ ordinal, isOpen: wasOpen || (ordinal >= to && ordinal < end) });
+          }
+          expect(state.start <= mine).toBe(true);
         }
         state = RouteState.decode(state.encode());
         const open = state.openRanges(0n, head).reduce((sum, { first, end }) => sum + end - first, 0n);

@@ -69,10 +69,14 @@ function stateCommand(word: "pause" | "resume", method: string, summary: string)
 
 const seekCommand: Command = {
   name: "route seek",
-  summary: "sets the cursor back: what lies between is delivered once more, as doubles",
+  summary: "delivers a range once more, as doubles: from an ordinal up to another, or up to the cursor",
   arguments: [ROUTE],
   options: [
-    { flags: "--to <ordinal>", description: "where to, or `tail`: the oldest log record on disk" },
+    { flags: "--to <ordinal>", description: "where the cursor goes back to, or `tail`: the oldest log record on disk" },
+    {
+      flags: "--end <ordinal>",
+      description: "the first one that is not delivered again; left out: all up to where the cursor is",
+    },
     {
       flags: "--confirm <count>",
       description: "how many are delivered again, instead of being asked; the route must be paused then",
@@ -80,12 +84,17 @@ const seekCommand: Command = {
   ],
   examples: [
     "standpipe route seek default --to tail",
+    "standpipe route seek default --to 4700 --end 5000",
     "standpipe route pause default; standpipe route seek default --to 4700 --confirm 300",
   ],
   run: async (context, [route = ""], options) => {
     const target = textOf(options, "to");
     if (target === undefined) throw new Failure("say where to, with --to <ordinal> or --to tail");
     if (target !== "tail") toOrdinal(target);
+    const ending = textOf(options, "end");
+    const end = ending === undefined ? undefined : toOrdinal(ending);
+    if (end !== undefined && target !== "tail" && end <= BigInt(target))
+      throw new Failure(`what is delivered again begins at ${target}: --end ${end} must be beyond that`);
     const given = textOf(options, "confirm");
     const confirmed = given === undefined ? undefined : toCount(given);
     return await context.one(async (connection) => {
@@ -94,21 +103,29 @@ const seekCommand: Command = {
       if (confirmed === undefined && !wasPaused) await connection.call("PauseRoute", { route }, SETTLE_MS_MAX);
       try {
         const { cursor } = await ledgerOf(connection, route);
-        const count = cursor - to;
-        if (confirmed === undefined && count > 0n) {
+        const until = end ?? cursor;
+        const count = until - to;
+        if (confirmed === undefined && count > 0n && until <= cursor) {
           await context.confirm(
-            `${countWord(count)} log records of route ${route}, from ${to} on, will be delivered again, as doubles.`,
+            `${countWord(count)} log records of route ${route}, ${to} to ${until - 1n}, will be delivered again, as doubles.`,
             String(count),
             false,
           );
         }
-        const request = { route, to: String(to), confirmed: String(confirmed ?? (count > 0n ? count : 0n)) };
+        const request = {
+          route,
+          to: String(to),
+          ...(end === undefined ? {} : { end: String(end) }),
+          confirmed: String(confirmed ?? (count > 0n ? count : 0n)),
+        };
         const done = await connection.call<SeekRouteResponse__Output>("SeekRoute", request, SETTLE_MS_MAX);
         if (context.isJson) context.json(done);
-        else
+        else {
+          const rest = until < cursor ? `; those from ${until} on stay as they are` : "";
           context.out(
-            `the cursor of route ${route} is at ${done.cursor}: ${countWord(done.replayed)} log records are delivered again`,
+            `the cursor of route ${route} is at ${done.cursor}: ${countWord(done.replayed)} log records are delivered again${rest}`,
           );
+        }
       } finally {
         if (confirmed === undefined && !wasPaused) await connection.call("ResumeRoute", { route }, SETTLE_MS_MAX);
       }

@@ -230,17 +230,22 @@ function changingHandlers(parts: ControlParts, { unary, stream }: Answering): Pi
     SeekRoute: unary(async (call) => {
       const { route: name = "" } = call.request;
       const to = toOrdinal(call.request.to);
+      const end = toOrdinal(call.request.end) || undefined;
       const confirmed = toOrdinal(call.request.confirmed);
       const before = routes.get(name).ledger.cursor;
-      const route = await routes.seek(name, to, (logRecords) => {
+      let replayed = 0n;
+      const route = await routes.seek(name, to, end, (logRecords) => {
+        replayed = logRecords;
         // Where it can't be gone back at all, the journal says so.
         if (logRecords === confirmed || logRecords < 0n) return;
         const words = `${logRecords} log records of route ${name} would be delivered again: confirm exactly that number, not ${confirmed}`;
         throw new CollectorError("precondition_failed", words);
       });
-      const again = `${before - to} log records are delivered again, as doubles`;
+      const until = to + replayed;
+      const rest = until < before ? `; those from ${until} on stay as they are` : "";
+      const again = `${replayed} log records are delivered again, as doubles${rest}`;
       tell(call, `cursor of route ${name} set back from ${before} to ${to}: ${again}`);
-      return texts({ cursor: route.ledger.cursor, replayed: before - to });
+      return texts({ cursor: route.ledger.cursor, replayed });
     }),
     Drain: stream(async (call, send, signal) => {
       parts.drain();

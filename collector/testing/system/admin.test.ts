@@ -136,6 +136,30 @@ test(
       expect(await ledgerOf(admin)).toEqual({
         ...{ accepted: 130, delivered: 130, filtered: 0, quarantined: 0, waiting: 0, replayed: 30, cursor: 100 },
       });
+
+      await sender.send();
+      await second.until(({ routes: [{ ledger }] }) => ledger.delivered === 180);
+      await admin.call("PauseRoute", { route });
+      const range = { route, to: 120, end: 130, confirmed: 10 };
+      expect((await failureOf(admin.call("SeekRoute", { ...range, end: 151, confirmed: 31 }))).details).toContain(
+        "not at 151",
+      );
+      expect(await admin.call<SeekRouteResponse__Output>("SeekRoute", range)).toEqual({
+        cursor: "120",
+        replayed: "10",
+      });
+      expect(second.log).toContain(
+        "10 log records are delivered again, as doubles; those from 130 on stay as they are",
+      );
+      // Killed before anything of it is delivered: the range is as it was.
+      expect(await second.end("SIGKILL")).toBeNull();
+      await using third = await CollectorProcess.start(options);
+      expect(await ledgerOf(admin)).toMatchObject({ accepted: 190, delivered: 180, waiting: 10, cursor: 120 });
+      await admin.call("ResumeRoute", { route });
+      await third.until(({ routes: [{ ledger }] }) => ledger.waiting === 0);
+      expect(await ledgerOf(admin)).toEqual({
+        ...{ accepted: 190, delivered: 190, filtered: 0, quarantined: 0, waiting: 0, replayed: 40, cursor: 150 },
+      });
     });
   },
   LIMIT_MS,

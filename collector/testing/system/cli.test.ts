@@ -173,6 +173,16 @@ test(
       expect((await cli("route", "resume", "default")).code).toBe(0);
       await collector.until(({ routes: [{ ledger }] }) => ledger.waiting === 0);
       expect((await cli("ledger")).out).toMatch(/default +108 +100 +0 +8 +0 +54 +yes/);
+      expect((await cli("route", "pause", "default")).code).toBe(0);
+      const seek = ["route", "seek", "default", "--to", "10"];
+      expectSentence(await cli(...seek, "--end", "10", "--confirm", "0"), 2, "--end 10 must be beyond that");
+      expectSentence(await cli(...seek, "--end", "999", "--confirm", "989"), 1, "not at 999");
+      expect((await cli(...seek, "--end", "14", "--confirm", "4")).out).toContain(
+        "4 log records are delivered again; those from 14 on stay as they are",
+      );
+      expect((await cli("route", "resume", "default")).code).toBe(0);
+      await collector.until(({ routes: [{ ledger }] }) => ledger.waiting === 0);
+      expect((await cli("ledger")).out).toMatch(/default +112 +104 +0 +8 +0 +58 +yes/);
       expect((await cli("roll")).code).toBe(0);
       expect((await cli("log-level", "debug")).out).toContain("it was info");
       expectSentence(await cli("log-level", "loud"), 1, "the level is one of");

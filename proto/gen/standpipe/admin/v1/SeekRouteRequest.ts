@@ -6,10 +6,12 @@ export interface SeekRouteRequest {
   'route'?: (string);
   'to'?: (number | string | Long);
   'confirmed'?: (number | string | Long);
+  'end'?: (number | string | Long);
 }
 
 export interface SeekRouteRequest__Output {
   'route'?: (string);
   'to'?: (string);
   'confirmed'?: (string);
+  'end'?: (string);
 }
