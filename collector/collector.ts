@@ -17,7 +17,7 @@ import { type Console, createConsole } from "./admin/console/console.ts";
 import { Tail } from "./admin/console/tail.ts";
 import { openAdminAccess } from "./admin/control/access.ts";
 import { startControlServer } from "./admin/control/server.ts";
-import { type AdminParts, startAdminServer } from "./admin/server.ts";
+import { type AdminParts, startAdminServer, startPageServer } from "./admin/server.ts";
 import { type CollectorStatus, countOpen, type RouteStatus, toLedger } from "./admin/status.ts";
 import { Telemetry } from "./admin/telemetry/telemetry.ts";
 import type { Clock, Random } from "./clock.ts";
@@ -106,6 +106,7 @@ export async function startCollector(config: Config, environment: CollectorEnvir
       phase: () => phase,
       telemetry,
       console: () => page,
+      isPlaintextPage: config.admin.plaintextPage,
     });
     stops.push(() => admin.stop());
 
@@ -216,9 +217,19 @@ export async function startCollector(config: Config, environment: CollectorEnvir
       telemetry,
       tail: new Tail({ ...environment, journal, routes: shownRoutes, tap }),
       routes: shownRoutes,
+      segments: () => journal.listSegments(),
       quarantine: journal.quarantine,
     });
     stops.push(async () => page?.close());
+    if (config.admin.pageAddress !== undefined) {
+      const pageServer = startPageServer({
+        address: config.admin.pageAddress,
+        tls: administrators.pageFiles,
+        console: page,
+        log,
+      });
+      stops.push(() => pageServer.stop());
+    }
     const control = await startControlServer({
       ...environment,
       address: config.admin.grpcAddress,

@@ -170,6 +170,21 @@ test("a route can't be configured and forgotten at once", () => {
   ]);
 });
 
+test("beyond loopback the page wants a certificate and tokens, and plaintext has to be asked for by name", () => {
+  const tls = "identity: { certificate: a.crt, key: a.key }";
+  for (const admin of ['pageAddress: "0.0.0.0:4321"', 'pageAddress: "10.0.0.1:4321", tokens: t']) {
+    expect(problemsOf(() => loadConfig(file(`admin: { ${admin} }`), MINIMAL))).toContain("who could read logs");
+  }
+  const authorities = 'admin: { pageAddress: "0.0.0.0:4321", authorities: ca.crt }';
+  expect(problemsOf(() => loadConfig(file(`${authorities}\n${tls}`), MINIMAL))).toContain("and no certificate");
+  const page = loadConfig(file(`admin: { pageAddress: "0.0.0.0:4321", tokens: t }\n${tls}`), MINIMAL);
+  expect(page.admin).toMatchObject({ pageAddress: "0.0.0.0:4321", plaintextPage: false });
+  expect(loadConfig(file('admin: { pageAddress: "127.0.0.1:4321" }'), MINIMAL).admin.pageAddress).toBe(
+    "127.0.0.1:4321",
+  );
+  expect(problemsOf(() => loadConfig(file("admin: { plaintextPage: true }"), MINIMAL))).toContain("needs admin.tokens");
+});
+
 test("plaintext beyond loopback is taken only where it is asked for by name", () => {
   const problems = (text: string) => problemsOf(() => loadConfig(file(text), MINIMAL));
   for (const address of ["0.0.0.0:4317", "[::]:4317", "10.0.0.1:4317", "127.example.org:4317"]) {

@@ -44,11 +44,13 @@ export class Connection {
   readonly #client: Methods;
   readonly #metadata: Metadata;
   readonly #timeoutMs: number;
+  readonly #hasShown: boolean;
 
   constructor(address: string, channel: ChannelCredentials, metadata: Metadata, options: ConnectionOptions) {
     this.address = address;
     this.#metadata = metadata;
     this.#timeoutMs = options.timeoutMs;
+    this.#hasShown = options.certificate !== undefined;
     this.#client = new AdminClient(address, channel, {
       "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
       "grpc.max_send_message_length": MESSAGE_BYTES_MAX,
@@ -63,7 +65,7 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const deadline = Date.now() + timeoutMs;
       (this.#client[method] as Unary).call(this.#client, request, this.#metadata, { deadline }, (error, response) =>
-        error === null ? resolve(response as T) : reject(callFailure(error, this.address)),
+        error === null ? resolve(response as T) : reject(this.#failure(error)),
       );
     });
   }
@@ -77,7 +79,7 @@ export class Connection {
     try {
       for await (const message of stream) yield message as T;
     } catch (reason) {
-      if (!signal.aborted) throw callFailure(reason, this.address);
+      if (!signal.aborted) throw this.#failure(reason);
     } finally {
       signal.removeEventListener("abort", cancel);
       stream.cancel();
@@ -86,6 +88,10 @@ export class Connection {
 
   close(): void {
     this.#client.close();
+  }
+
+  #failure(reason: unknown): unknown {
+    return callFailure(reason, this.address, this.#hasShown);
   }
 }
 

@@ -17,14 +17,17 @@ export class Failure extends Error {
   }
 }
 
-/** What an admin call rejected with, as a Failure; what is none of ours is given back as it is. */
-export function callFailure(reason: unknown, address: string): unknown {
+/**
+ * What an admin call rejected with, as a Failure; what is none of ours is given back as it is. `hasShown`: a certificate was
+ * shown.
+ */
+export function callFailure(reason: unknown, address: string, hasShown: boolean): unknown {
   const { code, details } = reason as Partial<ServiceError>;
   if (typeof code !== "number" || details === undefined) return reason;
   const at = `the collector at ${address}`;
   switch (code) {
     case status.UNAVAILABLE:
-      return new Failure(unreachable(details, address), EXIT_UNASKED, reason);
+      return new Failure(unreachable(details, address, hasShown), EXIT_UNASKED, reason);
     case status.DEADLINE_EXCEEDED:
       return new Failure(`${at} did not answer in time: see whether it is alive, or allow more with --timeout`);
     case status.UNIMPLEMENTED:
@@ -47,9 +50,22 @@ export function callFailure(reason: unknown, address: string): unknown {
   }
 }
 
-function unreachable(details: string, address: string): string {
+const SHORT_CHARACTERS_MAX = 160;
+
+function unreachable(details: string, address: string, hasShown: boolean): string {
   const known = /\bE[A-Z]{4,}\b/.exec(details)?.[0];
-  const short = known ?? details.split("\n")[0]?.slice(0, 160) ?? "";
+  const [line = ""] = details.split("\n");
+  // grpc-js wraps it: "No connection established. Last error: Error: … (when). Resolution note: …".
+  const [, inner = line] =
+    /Last error: (?:Error: )?(.*?)(?: \(\d{4}-[^)]*\))?(?:\. Resolution note.*)?$/.exec(line) ?? [];
+  const short = known ?? inner.slice(0, SHORT_CHARACTERS_MAX);
+  if (/ALERT_CERTIFICATE_REQUIRED/.test(details)) {
+    return `the collector at ${address} wants an administrator's certificate: show one with --certificate and --key`;
+  }
+  // With TLS 1.3 a server that does not believe a client's certificate just ends the connection.
+  if (hasShown && /ALERT_|Failed to connect|closed|ECONNRESET/i.test(details)) {
+    return `the collector at ${address} ended the connection (${short}): your certificate is not signed by one of its admin.authorities, or this is another service`;
+  }
   if (/certificate|self.signed|ALTNAME/i.test(details)) {
     return `the certificate at ${address} is not believed (${short}): name its authorities with --authorities, and its name with --server-name`;
   }

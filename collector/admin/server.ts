@@ -10,8 +10,15 @@
  * | `/status` | the status as JSON |
  * | `/metrics` | metrics in Prometheus's text format |
  * | `/` | the page, and below `/console` what it asks for (console/console.ts) |
+ *
+ * It is plaintext, since probes and scrapers come here: the page's data goes to callers on this machine, or over HTTPS, from a
+ * port of its own (`startPageServer`).
  */
 import { CollectorError } from "../errors.ts";
+import { serveFollowing } from "../identity/following-server.ts";
+import type { Current } from "../identity/rotating.ts";
+import type { TlsFiles } from "../identity/tls-files.ts";
+import type { Log } from "../log.ts";
 import { type Console, isOwnName } from "./console/console.ts";
 import { type CollectorStatus, toJson } from "./status.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
@@ -23,6 +30,8 @@ export interface AdminParts {
   readonly telemetry: Pick<Telemetry, "problems" | "prometheus">;
   /** Undefined until everything has been built. */
   readonly console: () => Console | undefined;
+  /** Whether others on the network may see logs in plaintext: asked for by name. */
+  readonly isPlaintextPage: boolean;
 }
 
 export interface AdminServer {
@@ -36,12 +45,11 @@ const JSON_TYPE = { "content-type": "application/json" };
 
 /** Listens on `address` (host:port). Throws CollectorError `config_invalid` when that can't be had. */
 export function startAdminServer(address: string, parts: AdminParts): AdminServer {
-  const at = address.lastIndexOf(":");
-  const hostname = address.slice(0, at).replace(/^\[|\]$/g, "");
+  const { hostname, port } = split(address);
   try {
     const server = Bun.serve({
       hostname,
-      port: Number(address.slice(at + 1)),
+      port,
       // Bun would otherwise share the port with whoever has it, in silence.
       reusePort: false,
       fetch: (request, bun) => {
@@ -55,11 +63,58 @@ export function startAdminServer(address: string, parts: AdminParts): AdminServe
     });
     return { port: server.port as number, stop: () => server.stop(true) };
   } catch (cause) {
-    const what = `admin.address ${address} can't be listened on (${String((cause as { code?: string }).code ?? cause)})`;
-    throw new CollectorError("config_invalid", `${what}: is another collector running? Choose another address`, {
-      cause,
-    });
+    throw cannotListen("admin.address", address, cause);
   }
+}
+
+export interface PageServerOptions {
+  readonly address: string;
+  /** Undefined: plaintext, on loopback. */
+  readonly tls: Current<TlsFiles> | undefined;
+  readonly console: Console;
+  readonly log: Log;
+}
+
+/** Shows the page alone, over HTTPS. Throws CollectorError `config_invalid` when the address can't be had. */
+export function startPageServer({ address, tls, console, log }: PageServerOptions): AdminServer {
+  const { hostname, port } = split(address);
+  const serve = (at: number) => {
+    try {
+      return Bun.serve({
+        hostname,
+        port: at,
+        reusePort: false,
+        ...(tls === undefined ? {} : { tls: { cert: tls.value.certificate, key: tls.value.key } }),
+        fetch: (request, bun) => {
+          const { hostname: asked, pathname } = new URL(request.url);
+          if (!isOwnName(hostname, asked)) return say(421, "this is another machine's name");
+          if (request.method !== "GET" && request.method !== "HEAD") return say(405, "read-only");
+          if (pathname.startsWith("/console/")) bun.timeout(request, 0);
+          const way = { callerAddress: bun.requestIP(request)?.address ?? "", isPrivate: tls !== undefined };
+          return console.answer(request, way) ?? say(404, "here is the page, at /, and nothing else");
+        },
+        error: () => say(500, "this can't be told now"),
+      });
+    } catch (cause) {
+      throw cannotListen("admin.pageAddress", address, cause);
+    }
+  };
+  const server = serveFollowing(tls, port, serve, (reason) => {
+    log.error({ err: reason }, "the page could not be offered again with the new certificate: restart the collector");
+  });
+  return { port: server.port, stop: () => server.stop(true) };
+}
+
+function split(address: string): { hostname: string; port: number } {
+  const at = address.lastIndexOf(":");
+  return { hostname: address.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(address.slice(at + 1)) };
+}
+
+function cannotListen(key: string, address: string, cause: unknown): CollectorError {
+  const what = `${key} ${address} can't be listened on (${String((cause as { code?: string }).code ?? cause)})`;
+  return new CollectorError("config_invalid", `${what}: is another collector running? Choose another address`, {
+    cause,
+  });
 }
 
 type Page = (parts: AdminParts) => Response | Promise<Response>;
@@ -89,7 +144,7 @@ function answer(request: Request, parts: AdminParts, callerAddress: string): Res
   if (page !== undefined) return page(parts);
   const shown = parts.console();
   return (
-    shown?.answer(request, callerAddress) ??
+    shown?.answer(request, { callerAddress, isPrivate: parts.isPlaintextPage }) ??
     (shown === undefined ? starting() : say(404, `try /, ${Object.keys(PAGES).join(", ")}`))
   );
 }

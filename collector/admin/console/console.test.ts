@@ -32,12 +32,19 @@ function startConsole(authenticator = OPEN, entries: readonly QuarantineEntry[] 
     },
     tail: {} as Tail,
     routes: () => [],
+    segments: () => [],
     quarantine: {
       list: async (_route, limit, after = -1n) => entries.filter(({ ordinal }) => ordinal > after).slice(0, limit),
     },
   });
-  const ask = async (path: string, address = "127.0.0.1", headers: Record<string, string> = {}): Promise<Response> => {
-    const answer = shown.answer(new Request(`http://127.0.0.1:4319${path}`, { headers }), address);
+  const ask = async (
+    path: string,
+    callerAddress = "127.0.0.1",
+    headers: Record<string, string> = {},
+    isPrivate = false,
+  ): Promise<Response> => {
+    const way = { callerAddress, isPrivate };
+    const answer = shown.answer(new Request(`http://127.0.0.1:4319${path}`, { headers }), way);
     if (answer === undefined) throw new Error("not one of its paths");
     return await answer;
   };
@@ -60,7 +67,19 @@ test("with tokens everybody needs one, this machine too", async () => {
   const { ask } = startConsole(WITH_TOKEN);
   expect((await ask("/console/quarantine")).status).toBe(401);
   expect((await ask("/console/quarantine", "127.0.0.1", { authorization: "Bearer bad" })).status).toBe(401);
-  expect((await ask("/console/quarantine", "10.0.0.7", { authorization: "Bearer good" })).status).toBe(200);
+  expect((await ask("/console/quarantine", "127.0.0.1", { authorization: "Bearer good" })).status).toBe(200);
+  expect((await ask("/console/quarantine", "10.0.0.7", { authorization: "Bearer good" }, true)).status).toBe(200);
+  expect((await ask("/console/quarantine", "10.0.0.7", {}, true)).status).toBe(401);
+});
+
+test("from other machines neither logs nor a token go in plaintext, unless that is asked for", async () => {
+  const { ask } = startConsole(WITH_TOKEN);
+  for (const headers of [{ authorization: "Bearer good" }, {}] as Record<string, string>[]) {
+    const answer = await ask("/console/events", "10.0.0.7", headers);
+    // Not 401: the page would ask for a token then.
+    expect(answer.status).toBe(403);
+    expect(await answer.text()).toContain("admin.pageAddress");
+  }
 });
 
 test("the page runs nothing but its own script, and asks nobody but its collector", async () => {

@@ -8,8 +8,9 @@
  * | `/console/tail?route=&filter=` | events `lines`; `problem` where the filter can't be understood |
  * | `/console/quarantine?route=&after=` | log records in quarantine with their reasons: 50, or fewer of long ones |
  *
- * Who may: with `admin.tokens` whoever shows one of them, as for the admin service; without, only callers on this machine (a
- * port that is forwarded counts as such). The page itself holds no data, and is shown to everybody.
+ * Who may: with `admin.tokens` whoever shows one of them, as for the admin service; without, anybody on this machine (a port that
+ * is forwarded counts as such). From elsewhere neither logs nor tokens are to go in plaintext: that is refused before a token is
+ * looked at, so that no page asks for one. The page itself holds no data, and is shown to everybody.
  *
  * A web site elsewhere must not read logs through the browser of an operator whose loopback we listen on: on loopback only names
  * that mean this machine are answered, which a name that was pointed here is not.
@@ -19,6 +20,7 @@ import { CollectorError } from "../../errors.ts";
 import type { Authenticator } from "../../identity/authenticator.ts";
 import type { QuarantineEntry } from "../../journal/port.ts";
 import { describeEntry } from "../../journal/quarantine.ts";
+import type { SegmentFacts } from "../../journal/segments.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { QuarantineRow } from "./shapes.ts";
 import { toSnapshot } from "./snapshot.ts";
@@ -31,14 +33,23 @@ export interface ConsoleParts {
   readonly telemetry: Pick<Telemetry, "history" | "view" | "watch">;
   readonly tail: Tail;
   readonly routes: () => readonly RouteConfig[];
+  readonly segments: () => readonly SegmentFacts[];
   readonly quarantine: {
     list(route: string, limit: number, after?: bigint): Promise<QuarantineEntry[]>;
   };
 }
 
+/** How a request has come. */
+export interface Way {
+  /** An IP address. */
+  readonly callerAddress: string;
+  /** Whether nobody in between can read it, or that has been asked for by name. */
+  readonly isPrivate: boolean;
+}
+
 export interface Console {
-  /** Undefined where the path is not one of its. `callerAddress` is an IP address. */
-  answer(request: Request, callerAddress: string): Promise<Response> | undefined;
+  /** Undefined where the path is not one of its. */
+  answer(request: Request, way: Way): Promise<Response> | undefined;
   close(): void;
 }
 
@@ -52,7 +63,7 @@ const QUARANTINE_BYTES_MAX = 2_097_152;
 /** What of a long log record the page gets. */
 const LOG_CHARACTERS_MAX = 20_000;
 
-export function createConsole({ authenticator, telemetry, tail, routes, quarantine }: ConsoleParts): Console {
+export function createConsole({ authenticator, telemetry, tail, routes, segments, quarantine }: ConsoleParts): Console {
   const events = createEventStreams(EVENT_STREAMS_MAX);
   const tails = createEventStreams(TAILS_MAX);
   const pages: Readonly<Record<string, (url: URL) => Promise<Response> | Response>> = {
@@ -71,11 +82,11 @@ export function createConsole({ authenticator, telemetry, tail, routes, quaranti
       events.open((send) => {
         send("history", JSON.stringify(telemetry.history.samples));
         const view = telemetry.view();
-        if (view !== undefined) send("view", JSON.stringify(toSnapshot(view)));
+        if (view !== undefined) send("view", JSON.stringify(toSnapshot(view, segments())));
         return telemetry.watch((now) => {
           const sample = telemetry.history.samples.at(-1);
           if (sample !== undefined) send("sample", JSON.stringify(sample));
-          send("view", JSON.stringify(toSnapshot(now)));
+          send("view", JSON.stringify(toSnapshot(now, segments())));
         });
       }),
     "/console/tail": ({ searchParams }) => {
@@ -113,12 +124,12 @@ export function createConsole({ authenticator, telemetry, tail, routes, quaranti
     },
   };
   return {
-    answer: (request, callerAddress) => {
+    answer: (request, way) => {
       const url = new URL(request.url);
       const page = pages[url.pathname];
       if (page === undefined) return undefined;
       return answerAllowed(async () => {
-        if (url.pathname !== "/") await assertAllowed(request, callerAddress, authenticator);
+        if (url.pathname !== "/") await assertAllowed(request, way, authenticator);
         return await page(url);
       });
     },
@@ -131,16 +142,17 @@ export function createConsole({ authenticator, telemetry, tail, routes, quaranti
 
 async function assertAllowed(
   request: Request,
-  callerAddress: string,
+  { callerAddress, isPrivate }: Way,
   authenticator: ConsoleParts["authenticator"],
 ): Promise<void> {
-  if (!authenticator.isOpen) {
-    const authorization = request.headers.get("authorization") ?? undefined;
-    await authenticator.authenticate({ authorization, certificate: undefined });
-  } else if (!LOCAL_ADDRESS.test(callerAddress)) {
-    const what = "logs are shown on this machine only: forward the port (kubectl port-forward), or set admin.tokens";
+  if (!LOCAL_ADDRESS.test(callerAddress) && (authenticator.isOpen || !isPrivate)) {
+    const what =
+      "in plaintext logs are shown on this machine only: forward the port (kubectl port-forward), or ask over HTTPS, at admin.pageAddress";
     throw new CollectorError("permission_denied", what);
   }
+  if (authenticator.isOpen) return;
+  const authorization = request.headers.get("authorization") ?? undefined;
+  await authenticator.authenticate({ authorization, certificate: undefined });
 }
 
 async function answerAllowed(page: () => Promise<Response>): Promise<Response> {

@@ -8,6 +8,7 @@ import {
   duration,
   flowColumns,
   latencyBars,
+  segmentBars,
   wholeLine,
 } from "./model.ts";
 import type { Sample } from "./shapes.ts";
@@ -32,6 +33,29 @@ test("the line is drawn to scale: every log record is in one part, and the width
     ["waiting", 120],
   ]);
   expect(diskLine(LINE).map(({ width }) => width)).toEqual([0.7, 0.06, 0.24]);
+});
+
+test("segments are drawn by their bytes, each as far as the route has come in it", () => {
+  const segment = { segments: 1, isActive: false };
+  const bars = segmentBars(
+    [
+      { ...segment, first: 500, end: 700, bytes: 3_000 },
+      { ...segment, first: 700, end: 900, bytes: 2_000, segments: 2 },
+      { ...segment, first: 900, end: 900, bytes: 0, isActive: true },
+    ],
+    750,
+  );
+  expect(bars.map(({ width, part }) => [width, part])).toEqual([
+    [0.6, 1],
+    [0.4, 0.25],
+    [0, 0],
+  ]);
+  expect(bars.map(({ title }) => title)).toEqual([
+    "segment: 500 to 699, 2.9 KiB",
+    "2 segments: 700 to 899, 2.0 KiB",
+    "segment: empty, from 900 on, 0 B, written to",
+  ]);
+  expect(segmentBars([{ ...segment, first: 0, end: 0, bytes: 0 }], 0)[0]?.width).toBe(1);
 });
 
 test("whatever the figures, no part is negative and the widths add up to one or to nothing", () => {

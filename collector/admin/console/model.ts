@@ -1,5 +1,5 @@
 /** What the page computes before it draws: pure, and tested without a browser. */
-import type { LineSnapshot, Sample } from "./shapes.ts";
+import type { LineSnapshot, Sample, SegmentSnapshot } from "./shapes.ts";
 
 export interface Part {
   readonly kind: "reclaimed" | "delivered" | "quarantined" | "flight" | "waiting";
@@ -32,6 +32,27 @@ export function diskLine(line: LineSnapshot): Part[] {
     ["flight", line.inFlight],
     ["waiting", line.waiting - line.inFlight],
   ]);
+}
+
+export interface SegmentBar extends SegmentSnapshot {
+  /** Of all of them, by bytes. */
+  readonly width: number;
+  /** How much of it lies below the cursor, 0 to 1. */
+  readonly part: number;
+  readonly title: string;
+}
+
+/** Segments to scale by their bytes, and how far a route with this cursor has come in each. */
+export function segmentBars(segments: readonly SegmentSnapshot[], cursor: number): SegmentBar[] {
+  const all = segments.reduce((sum, { bytes }) => sum + bytes, 0);
+  return segments.map((segment) => {
+    const { first, end, bytes: size, segments: number, isActive } = segment;
+    const part = end <= first ? 0 : Math.min(1, Math.max(0, (cursor - first) / (end - first)));
+    const what = number === 1 ? "segment" : `${number} segments`;
+    const place = end <= first ? `empty, from ${count(first)} on` : `${count(first)} to ${count(end - 1)}`;
+    const title = `${what}: ${place}, ${bytes(size)}${isActive ? ", written to" : ""}`;
+    return { ...segment, width: all === 0 ? 1 / segments.length : size / all, part, title };
+  });
 }
 
 function finishedOf({ start, tail, head, waiting }: LineSnapshot): { reclaimed: number; onDisk: number } {

@@ -52,6 +52,16 @@ export interface RouteSnapshot {
   readonly lastError: { readonly code: string; readonly message: string; readonly atMs: number } | null;
 }
 
+/** One segment, or several that follow each other, where there are too many to be drawn. */
+export interface SegmentSnapshot {
+  readonly first: number;
+  readonly end: number;
+  readonly bytes: number;
+  readonly segments: number;
+  /** The last one of it is written to. */
+  readonly isActive: boolean;
+}
+
 export interface Snapshot {
   readonly atMs: number;
   readonly collectorId: string;
@@ -65,6 +75,8 @@ export interface Snapshot {
     readonly diskFreeBytes: number;
     readonly segments: number;
     readonly isFull: boolean;
+    /** Oldest first. */
+    readonly drawn: readonly SegmentSnapshot[];
   };
   /** Null where it does not grow. */
   readonly fullSeconds: number | null;

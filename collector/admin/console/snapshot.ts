@@ -1,16 +1,15 @@
 /** What the page shows, as plain JSON: the view of telemetry, with ordinals as numbers (2^53 log records take 285 years at a million a second). Pure. */
+import type { SegmentFacts } from "../../journal/segments.ts";
 import type { TelemetryView } from "../telemetry/view.ts";
-import type { Snapshot } from "./shapes.ts";
+import type { SegmentSnapshot, Snapshot } from "./shapes.ts";
 
-export function toSnapshot({
-  atMs,
-  status,
-  balance,
-  durations,
-  process,
-  fullSeconds,
-  isAlive,
-}: TelemetryView): Snapshot {
+/** More would be narrower than can be seen on a phone. */
+const SEGMENTS_DRAWN_MAX = 48;
+
+export function toSnapshot(
+  { atMs, status, balance, durations, process, fullSeconds, isAlive }: TelemetryView,
+  segments: readonly SegmentFacts[],
+): Snapshot {
   const { journal, routes, ingest } = status;
   const head = Number(journal.head);
   return {
@@ -26,6 +25,7 @@ export function toSnapshot({
       diskFreeBytes: journal.diskFreeBytes,
       segments: journal.segments,
       isFull: journal.isFull,
+      drawn: toDrawn(segments),
     },
     fullSeconds: Number.isFinite(fullSeconds) ? fullSeconds : null,
     heldCalls: ingest.heldCalls,
@@ -59,4 +59,22 @@ export function toSnapshot({
       };
     }),
   };
+}
+
+function toDrawn(segments: readonly SegmentFacts[]): SegmentSnapshot[] {
+  const each = Math.max(1, Math.ceil(segments.length / SEGMENTS_DRAWN_MAX));
+  const drawn: SegmentSnapshot[] = [];
+  for (let at = 0; at < segments.length; at += each) {
+    const together = segments.slice(at, at + each);
+    const [oldest, newest] = [together[0], together.at(-1)];
+    if (oldest === undefined || newest === undefined) break;
+    drawn.push({
+      first: Number(oldest.first),
+      end: Number(newest.end),
+      bytes: together.reduce((sum, { bytes }) => sum + bytes, 0),
+      segments: together.length,
+      isActive: newest.state === "active",
+    });
+  }
+  return drawn;
 }

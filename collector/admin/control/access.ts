@@ -8,14 +8,16 @@ import type { Clock } from "../../clock.ts";
 import type { Config } from "../../config.ts";
 import { isLoopback } from "../../config-identity.ts";
 import { Authenticator } from "../../identity/authenticator.ts";
-import { Rotating } from "../../identity/rotating.ts";
+import { type Current, Rotating } from "../../identity/rotating.ts";
 import { RotatingServerCredentials } from "../../identity/server-credentials.ts";
-import { openTlsFiles } from "../../identity/tls-files.ts";
+import { openTlsFiles, type TlsFiles } from "../../identity/tls-files.ts";
 import { parseTokens } from "../../identity/tokens.ts";
 import type { Log } from "../../log.ts";
 
 export interface AdminAccess {
   readonly credentials: ServerCredentials;
+  /** For the page, where it is served beyond loopback. */
+  readonly pageFiles: Current<TlsFiles> | undefined;
   readonly authenticator: Authenticator;
   stop(): Promise<void>;
 }
@@ -40,6 +42,13 @@ export async function openAdminAccess(
       const clients = admin.authorities === undefined ? "none" : admin.tokens === undefined ? "required" : "optional";
       credentials = new RotatingServerCredentials(files, clients);
     }
+    let pageFiles: Rotating<TlsFiles> | undefined;
+    const isPageTls = admin.pageAddress !== undefined && !isLoopback(admin.pageAddress);
+    if (isPageTls && certificate !== undefined && key !== undefined) {
+      const paths = { certificate, key, authorities: undefined };
+      pageFiles = await openTlsFiles(paths, "the certificate of the page", environment);
+      opened.push(pageFiles);
+    }
     const tokens =
       admin.tokens === undefined
         ? undefined
@@ -51,7 +60,7 @@ export async function openAdminAccess(
           });
     if (tokens !== undefined) opened.push(tokens);
     const authenticator = new Authenticator({ tokens, certificates: admin.authorities !== undefined });
-    return { credentials, authenticator, stop };
+    return { credentials, pageFiles, authenticator, stop };
   } catch (reason) {
     await stop();
     throw reason;

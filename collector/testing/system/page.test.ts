@@ -57,6 +57,7 @@ testWith(
       for (let index = 0; index < 4; index++) await sender.send();
       await page.getByRole("img", { name: /all since the route began: .*on disk 100,/ }).waitFor();
       await page.getByRole("img", { name: /^Accepted and settled/ }).waitFor();
+      await page.getByRole("img", { name: /^1 segment, .*; route default has passed \d+ of them/ }).waitFor();
       expect(await page.locator("canvas").count()).toBe(3);
       expect(faults).toEqual([]);
     });

@@ -16,7 +16,8 @@ import type { RouteSnapshot, Sample, Snapshot } from "../shapes.ts";
 import { Chart } from "./chart.tsx";
 import { NumberLine } from "./number-line.tsx";
 import { QuarantineTable } from "./quarantine.tsx";
-import { follow, setToken } from "./stream.ts";
+import { Segments } from "./segments.tsx";
+import { follow, type Refusal, setToken } from "./stream.ts";
 import { LiveTail } from "./tail.tsx";
 
 interface Seen {
@@ -28,14 +29,17 @@ const SAMPLES_MAX = 600;
 
 function Page() {
   const [seen, setSeen] = useState<Seen>({ snapshot: undefined, samples: [] });
-  const [connection, setConnection] = useState({ problem: "connecting", isRefused: false });
+  const [connection, setConnection] = useState<{ problem: string; refused: Refusal | undefined }>({
+    problem: "connecting",
+    refused: undefined,
+  });
   const [attempt, setAttempt] = useState(0);
   const [chosen, setChosen] = useState<string>();
 
   // Another attempt follows anew.
   useEffect(() => {
     return follow("/console/events", {
-      onState: (problem, isRefused) => setConnection({ problem, isRefused }),
+      onState: (problem, refused) => setConnection({ problem, refused }),
       onEvent: ({ event, data }) => {
         const value: unknown = JSON.parse(data);
         if (event === "history") setSeen((before) => ({ ...before, samples: value as Sample[] }));
@@ -53,7 +57,10 @@ function Page() {
     <>
       <Header snapshot={snapshot} problem={connection.problem} />
       <main>
-        {connection.isRefused && <TokenForm words={connection.problem} onToken={() => setAttempt(attempt + 1)} />}
+        {connection.refused === "who" && (
+          <TokenForm words={connection.problem} onToken={() => setAttempt(attempt + 1)} />
+        )}
+        {connection.refused === "never" && <p class="card">{connection.problem}</p>}
         {snapshot !== undefined && <Tiles snapshot={snapshot} />}
         {snapshot !== undefined && snapshot.routes.length > 1 && (
           <fieldset class="routes">
@@ -199,6 +206,7 @@ function RouteView({ snapshot, route, samples }: RouteViewProps) {
         </p>
       </section>
       <NumberLine line={route.line} />
+      <Segments segments={journal.drawn} line={route.line} route={route.route} />
       <div class="charts">
         <Chart
           title="Accepted and settled, log records/s"

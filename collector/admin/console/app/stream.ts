@@ -13,8 +13,17 @@ export function setToken(token: string): void {
   sessionStorage.setItem(TOKEN_KEY, token);
 }
 
+/** It wants to know who asks; or it would not answer whoever that is, so that nobody should say. */
+export type Refusal = "who" | "never";
+
 export class Refused extends Error {
   override readonly name = "Refused";
+  readonly refusal: Refusal;
+
+  constructor(words: string, refusal: Refusal) {
+    super(words);
+    this.refusal = refusal;
+  }
 }
 
 /** Throws `Refused` with the collector's words where it wants to know who asks, or will not answer. */
@@ -24,13 +33,15 @@ export async function ask(path: string, signal?: AbortSignal): Promise<Response>
   const answer = await fetch(path, { headers, ...(signal === undefined ? {} : { signal }) });
   if (answer.ok) return answer;
   const words = (await answer.text()).trim();
-  throw answer.status === 401 || answer.status === 403 ? new Refused(words) : new Error(words);
+  if (answer.status === 401) throw new Refused(words, "who");
+  if (answer.status === 403) throw new Refused(words, "never");
+  throw new Error(words);
 }
 
 export interface Following {
   readonly onEvent: (event: StreamEvent) => void;
   /** "" while it is connected; else why not. */
-  readonly onState: (problem: string, isRefused: boolean) => void;
+  readonly onState: (problem: string, refused?: Refusal) => void;
 }
 
 /** Follows a stream of events until the way back is called. */
@@ -41,20 +52,20 @@ export function follow(path: string, { onEvent, onState }: Following): () => voi
       try {
         const { body } = await ask(path, stopped.signal);
         if (body === null) throw new Error("the collector sent nothing");
-        onState("", false);
+        onState("");
         const parse = createEventParser();
         const reader = body.pipeThrough(new TextDecoderStream()).getReader();
         for (let next = await reader.read(); !next.done; next = await reader.read()) {
           for (const event of parse(next.value)) onEvent(event);
         }
-        onState("the collector has closed the connection: trying again", false);
+        onState("the collector has closed the connection: trying again");
       } catch (reason) {
         if (stopped.signal.aborted) return;
-        const isRefused = reason instanceof Refused;
+        const refused = reason instanceof Refused ? reason.refusal : undefined;
         const words =
           reason instanceof TypeError ? "the collector does not answer: trying again" : (reason as Error).message;
-        onState(words, isRefused);
-        if (isRefused) return;
+        onState(words, refused);
+        if (refused !== undefined) return;
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
