@@ -17,7 +17,9 @@ export function Segments({ segments, line, route }: SegmentsProps) {
   const words = `${count(number)} segment${number === 1 ? "" : "s"}, ${bytes(sum((each) => each.bytes))}`;
   return (
     <section class="card line" aria-labelledby="segments">
-      <h3 id="segments">Segments on disk, by size</h3>
+      <h3 id="segments">
+        Segments on disk, by size <span class="muted">each goes when every route has passed it</span>
+      </h3>
       <div class="bar-row">
         <div class="bar-title">
           <span>oldest</span>
@@ -35,7 +37,6 @@ export function Segments({ segments, line, route }: SegmentsProps) {
           <span>{count(passed)} passed</span>
         </div>
       </div>
-      <p class="muted">A segment is deleted when every route has passed it.</p>
     </section>
   );
 }
