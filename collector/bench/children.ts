@@ -33,6 +33,8 @@ export interface CollectorProcess extends Endpoint {
   readonly directory: string;
   /** http://host:port of status and page. */
   readonly adminUrl: string;
+  /** Of the admin service. */
+  readonly controlPort: number;
   status(): Promise<AsJson<CollectorStatus>>;
   stop(): Promise<void>;
 }
@@ -84,13 +86,14 @@ export class Children {
   }): Promise<CollectorProcess> {
     const target = `127.0.0.1:${freePort()}`;
     const admin = `127.0.0.1:${freePort()}`;
+    const controlPort = freePort();
     const child = this.#spawn([...RUNTIME.arguments, "collector/main.ts"], {
       ...RUNTIME.environment,
       ...AWS_ENVIRONMENT,
       STANDPIPE_INGEST_ADDRESS: target,
       STANDPIPE_INGEST_HTTP_ADDRESS: "off",
       STANDPIPE_ADMIN_ADDRESS: admin,
-      STANDPIPE_ADMIN_GRPC_ADDRESS: "127.0.0.1:0",
+      STANDPIPE_ADMIN_GRPC_ADDRESS: `127.0.0.1:${controlPort}`,
       STANDPIPE_JOURNAL_DIRECTORY: options.directory,
       STANDPIPE_FIREHOSE_STREAM: options.stream,
       STANDPIPE_FIREHOSE_ENDPOINT: options.firehose.url,
@@ -106,6 +109,7 @@ export class Children {
       target,
       directory: options.directory,
       adminUrl: `http://${admin}`,
+      controlPort,
       facts: () => readProcessFacts(child.pid),
       status: async () => (await (await fetch(`http://${admin}/status`)).json()) as AsJson<CollectorStatus>,
       stop: () => this.#stop(child),

@@ -6,7 +6,7 @@
  *              again every few seconds; that it delivered nothing is checked.
  *   delivery   null server | collector with a discarding Firehose, in turn, until all is delivered: the whole way.
  *   latency    a bare synced write | an acknowledged export, in turn, at 5,000 logs/s: 100 requests of 50 a second.
- *   watched    a collector | the same with an open page and a live tail, in turn; one without | one with telemetry.
+ *   watched    a collector | the same with an open page, its tail and tail -f, in turn; one without | one with telemetry.
  *   shares     three collectors on one stream with a quota, and two when one is killed: how well they divide it.
  *   backlog    the collector that can't deliver until 5 GiB of requests wait; then its stream is made, and it drains.
  *   tail       cat | wc -l | the tailing agent: tail.ts.

@@ -1,10 +1,12 @@
 /**
- * What looking costs: ingest under full load with an open page and a live tail against the same collector without, and a collector
- * that pushes its telemetry, is traced and is scraped, every 3 seconds, against one that does none of it.
+ * What looking costs: ingest under full load with an open page, its live tail and what `standpipe tail -f` asks for, against the
+ * same collector without, and a collector that pushes its telemetry, is traced and is scraped, every 3 seconds, against one that does none of it.
  */
 import { join } from "node:path";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import type { FollowedEntry__Output } from "../../proto/gen/standpipe/admin/v1/FollowedEntry.ts";
 import { systemClock } from "../clock.ts";
+import { AdminTestClient } from "../testing/admin-client.ts";
 import type { CollectorProcess, Endpoint } from "./children.ts";
 import { type Figure, ratioFigure } from "./figures.ts";
 import { inTurn, type Round, type Stage, startParts } from "./stage.ts";
@@ -23,6 +25,7 @@ async function measurePage(stage: Stage): Promise<Figure[]> {
   const alone: Endpoint = { ...collector, name: "the collector, alone" };
   const watched: Endpoint = { ...collector, name: "the collector, watched" };
   let shownBytes = 0;
+  let followedBytes = 0;
   const begin = async (endpoint: Endpoint): Promise<() => void> => {
     if (endpoint !== watched) return () => undefined;
     const ends = ["/console/events", "/console/tail"].map((path) =>
@@ -30,12 +33,26 @@ async function measurePage(stage: Stage): Promise<Figure[]> {
         shownBytes += bytes;
       }),
     );
-    return () => ends.forEach((end) => void end());
+    // As `tail -f` asks; what becomes of it is the operator's time.
+    const client = new AdminTestClient(collector.controlPort);
+    const stream = client.stream<FollowedEntry__Output>("FollowEntries");
+    stream.on("data", ({ entry }: FollowedEntry__Output) => {
+      followedBytes += entry?.request?.length ?? 0;
+    });
+    stream.on("error", () => undefined);
+    return () => {
+      for (const end of ends) end();
+      stream.cancel();
+      client[Symbol.dispose]();
+    };
   };
-  const rounds = await inTurn(stage, "watched: page and tail", [alone, watched], settled, begin);
+  const rounds = await inTurn(stage, "watched: page and tails", [alone, watched], settled, begin);
   await collector.stop();
   if (shownBytes === 0) throw new Error("the page was shown nothing: it was not measured");
-  return figures("with an open page and a live tail", rounds, `${Math.round(shownBytes / 1024)} KiB shown`);
+  if (followedBytes === 0) throw new Error("tail -f was shown nothing: it was not measured");
+  const kib = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`;
+  const note = `${kib(shownBytes)} shown on the page, ${kib(followedBytes)} of OTLP to tail -f`;
+  return figures("with an open page, its tail and tail -f", rounds, note);
 }
 
 async function measureTelemetry(stage: Stage): Promise<Figure[]> {
