@@ -14,11 +14,22 @@ export interface Terminal {
   /** Whether progress may be drawn over itself on `err`. */
   readonly showsProgress: boolean;
   readonly columns: () => number;
+  /** All of the terminal, to be drawn over; undefined where `out` is none that can be. */
+  readonly screen: Screen | undefined;
   /** Reads all of standard input, or a line where a person is asked. */
   readonly ask: (question: string) => Promise<string | undefined>;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
   readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Screen {
+  readonly rows: () => number;
+  /**
+   * Takes the second screen, without the cursor, until the returned function is called or the process ends in whatever way
+   * it can notice. Meanwhile `q` and Ctrl-C abort `signal`, and `onResize` is told of another size.
+   */
+  enter(onResize: () => void): () => void;
 }
 
 export interface CommonOptions extends ConnectionOptions {

@@ -1,18 +1,27 @@
 /** The process: words, terminal, Ctrl-C, exit code. Nothing else in this folder reads process.env or exits. */
+import { writeSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
-import type { Terminal } from "./context.ts";
+import type { Screen, Terminal } from "./context.ts";
 import { runProgram } from "./program.ts";
 
 const COLUMNS_DEFAULT = 100;
+const ROWS_DEFAULT = 24;
+
+/** On the second screen, without the cursor, and back. */
+const ENTER = "\u001b[?1049h\u001b[?25l";
+const LEAVE = "\u001b[?25h\u001b[?1049l";
+const CTRL_C = 0x03;
+const Q = 0x71;
 
 setLogVerbosity(logVerbosity.NONE);
 const stopped = new AbortController();
 // The first one ends what is under way in order; the second ends it at once.
-process.once("SIGINT", () => {
+const stop = (): void => {
+  if (stopped.signal.aborted) process.exit(130);
   stopped.abort();
-  process.once("SIGINT", () => process.exit(130));
-});
+};
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
 const output = Bun.stdout.writer();
 const flush = async (): Promise<void> => {
   try {
@@ -25,6 +34,44 @@ const flush = async (): Promise<void> => {
 };
 
 const isInteractive = process.stdout.isTTY === true;
+
+const screen: Screen = {
+  rows: () => process.stdout.rows || ROWS_DEFAULT,
+  enter: (onResize) => {
+    const { stdin } = process;
+    const hasKeys = stdin.isTTY === true;
+    const onKeys = (keys: Buffer): void => {
+      if (keys.includes(CTRL_C) || keys.includes(Q)) stop();
+    };
+    let isOpen = true;
+    const leave = (): void => {
+      if (!isOpen) return;
+      isOpen = false;
+      process.stdout.off("resize", onResize);
+      if (hasKeys) {
+        stdin.off("data", onKeys);
+        stdin.setRawMode(false);
+        stdin.pause();
+      }
+      try {
+        // At once and last: what is still in `output` is for the screen that is left.
+        writeSync(1, LEAVE);
+      } catch {
+        // The terminal has gone.
+      }
+    };
+    process.on("exit", leave);
+    if (hasKeys) {
+      stdin.setRawMode(true);
+      stdin.on("data", onKeys);
+      stdin.resume();
+    }
+    process.stdout.on("resize", onResize);
+    output.write(ENTER);
+    return leave;
+  },
+};
+
 const terminal: Terminal = {
   out: (text) => {
     output.write(text);
@@ -38,6 +85,7 @@ const terminal: Terminal = {
   hasColours: isInteractive && !process.env.NO_COLOR && process.env.TERM !== "dumb",
   showsProgress: process.stderr.isTTY === true,
   columns: () => process.stdout.columns || COLUMNS_DEFAULT,
+  screen: isInteractive && process.env.TERM !== "dumb" ? screen : undefined,
   ask: async (question) => {
     if (process.stdin.isTTY !== true) return undefined;
     const lines = createInterface({ input: process.stdin, output: process.stderr });

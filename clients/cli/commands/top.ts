@@ -1,5 +1,6 @@
 /** `standpipe top`: what goes on, second by second, in the terminal. */
 import { type Command, textOf } from "../command.ts";
+import { Failure } from "../failure.ts";
 import { bytesWord, countWord, durationWord, percentWord, sparkline } from "../words.ts";
 import { pause } from "./check.ts";
 import { toCount } from "./quarantine.ts";
@@ -7,9 +8,6 @@ import { readStatus, type StatusView, worries } from "./status.ts";
 
 const HISTORY_SECONDS = 120;
 
-/** On the second screen, without the cursor, and back. */
-const ENTER = "\u001b[?1049h\u001b[?25l";
-const LEAVE = "\u001b[?25h\u001b[?1049l";
 const HOME = "\u001b[H";
 const CLEAR_LINE = "\u001b[K";
 const CLEAR_BELOW = "\u001b[J";
@@ -21,21 +19,31 @@ interface Series {
 
 export const topCommand: Command = {
   name: "top",
-  summary: "live: rates, backlog, forecast, use of the quota; Ctrl-C ends it",
+  summary: "live: rates, backlog, forecast, use of the quota; q or Ctrl-C ends it",
   options: [
     { flags: "--interval <seconds>", description: "between two looks", fallback: "1" },
-    { flags: "-n, --frames <count>", description: "end after so many" },
+    { flags: "-n, --frames <count>", description: "end after so many; without a terminal it must be said" },
   ],
   examples: ["standpipe top", "standpipe top --frames 1"],
   run: async (context, _words, options) => {
     const seconds = Math.max(1, toCount(textOf(options, "interval") ?? "1"));
-    const frames = toCount(textOf(options, "frames") ?? "999999999");
+    const said = textOf(options, "frames");
+    const frames = said === undefined ? Number.POSITIVE_INFINITY : toCount(said);
     const { terminal } = context;
-    const isLive = terminal.isInteractive && !context.isJson;
+    const screen = context.isJson ? undefined : terminal.screen;
+    if (screen === undefined && said === undefined && !context.isJson) {
+      throw new Failure(
+        "top draws over a terminal, and its output is none: say how often with --frames, take --json, or `standpipe status`",
+      );
+    }
     return await context.one(async (connection) => {
       const series: Series = { taken: [], routes: new Map() };
       let before = await readStatus(connection);
-      if (isLive) terminal.out(ENTER);
+      let lines: readonly string[] = [];
+      const show = (): void => {
+        if (screen !== undefined) terminal.out(frameOf(lines, terminal.columns(), screen.rows()));
+      };
+      const leave = screen?.enter(show) ?? (() => undefined);
       try {
         for (let frame = 0; frame < frames; frame++) {
           await pause(seconds * 1_000, context.signal);
@@ -43,13 +51,14 @@ export const topCommand: Command = {
           const now = await readStatus(connection);
           note(series, before, now, seconds);
           before = now;
-          const lines = draw(now, series, terminal.columns(), connection.address);
+          lines = draw(now, series, terminal.columns(), connection.address);
           if (context.isJson) context.out(JSON.stringify(now));
-          else if (isLive) terminal.out(HOME + lines.map((line) => `${line}${CLEAR_LINE}\n`).join("") + CLEAR_BELOW);
+          else if (screen !== undefined) show();
           else context.out(`${lines.join("\n")}\n`);
+          await terminal.drained();
         }
       } finally {
-        if (isLive) terminal.out(LEAVE);
+        leave();
       }
       return 0;
     });
@@ -98,5 +107,18 @@ export function draw(status: StatusView, series: Series, columns: number, addres
   }
   const found = worries(status);
   if (found.length > 0) lines.push("", ...found.map((worry) => `! ${worry}`));
-  return lines.map((line) => line.slice(0, Math.max(20, columns)));
+  return lines.map((line) => cut(line, columns));
+}
+
+/** Lines over what is there, none of them wrapped and none below the last row, where a terminal would scroll. */
+function frameOf(lines: readonly string[], columns: number, rows: number): string {
+  const room = Math.max(1, rows - 1);
+  const hidden = lines.length - (room - 1);
+  const shown = lines.length <= room ? lines : [...lines.slice(0, room - 1), `(${hidden} more lines: make it higher)`];
+  // Cleared before it is written: a line as wide as the terminal would lose its last character.
+  return HOME + shown.map((line) => `${CLEAR_LINE}${cut(line, columns)}\n`).join("") + CLEAR_BELOW;
+}
+
+function cut(line: string, columns: number): string {
+  return Bun.sliceAnsi(line, 0, columns);
 }

@@ -55,6 +55,7 @@ export async function runWords(words: readonly string[], environment: Record<str
     hasColours: false,
     showsProgress: false,
     columns: () => 100,
+    screen: undefined,
     ask: () => Promise.resolve(undefined),
     signal: new AbortController().signal,
     environment,
