@@ -12,14 +12,19 @@ function longFlags(flags: string): string {
 function wordsOf(commands: readonly Command[], common: readonly string[]) {
   const heads = new Map<string, Set<string>>();
   const options = new Map<string, readonly string[]>();
-  for (const { name, options: own = [], isRaw, isLocal } of commands) {
+  for (const { name, options: own = [], isRaw, isLocal, worksOffline } of commands) {
     const [head = "", sub] = name.split(" ");
     const subs = heads.get(head) ?? new Set();
     if (sub !== undefined) subs.add(sub);
     heads.set(head, subs);
     const all = isRaw
       ? []
-      : [...own.map(({ flags }) => longFlags(flags)), ...(isLocal ? ["--json"] : common), "--help"];
+      : [
+          ...own.map(({ flags }) => longFlags(flags)),
+          ...(worksOffline ? ["--journal"] : []),
+          ...(isLocal ? ["--json"] : common),
+          "--help",
+        ];
     options.set(name, all);
   }
   return { heads, options };
@@ -66,7 +71,8 @@ _standpipe() {
   done
   compadd -- \${=$(_standpipe_words "$known")} || _files
 }
-compdef _standpipe standpipe
+# Read from fpath this file is the function itself, which has to answer the first time as well.
+if [ "\${funcstack[1]}" = "_standpipe" ]; then _standpipe "$@"; else compdef _standpipe standpipe; fi
 `;
 }
 
@@ -77,7 +83,6 @@ function fish(
 ): string {
   const quote = (text: string): string => `'${text.replace(/[\\']/g, "\\$&")}'`;
   const lines = ["# standpipe completion fish > ~/.config/fish/completions/standpipe.fish"];
-  const all = [...heads.keys()].join(" ");
   for (const [head, subs] of heads) {
     const summary = commands.find(({ name }) => name === head)?.summary ?? [...subs].join(", ");
     lines.push(`complete -c standpipe -f -n __fish_use_subcommand -a ${head} -d ${quote(summary)}`);
@@ -95,5 +100,5 @@ function fish(
       lines.push(`complete -c standpipe -n ${quote(`__fish_seen_subcommand_from ${head}${when}`)} -l ${flag.slice(2)}`);
     }
   }
-  return `${lines.join("\n")}\n# ${all}\n`;
+  return `${lines.join("\n")}\n`;
 }

@@ -130,11 +130,10 @@ export class Context {
     }
   }
 
-  /** Asks a person to type `word`; `isSure` is --yes. Throws Failure where nobody agrees. */
-  async confirm(question: string, word: string, isSure: boolean): Promise<void> {
-    if (isSure) return;
+  /** Asks a person to type `word`; `instead` are the words that say it beforehand. Throws Failure where nobody agrees. */
+  async confirm(question: string, word: string, instead = "--yes"): Promise<void> {
     const answer = await this.terminal.ask(`${question}\nType ${word} to go on: `);
-    if (answer === undefined) throw new Failure(`${question} Nobody is there to ask: add --yes if that is meant`);
+    if (answer === undefined) throw new Failure(`${question} Nobody is there to ask: add ${instead} if that is meant`);
     if (answer.trim() !== word) throw new Failure("not confirmed: nothing was changed", EXIT_FOUND);
   }
 

@@ -27,9 +27,11 @@ const flush = async (): Promise<void> => {
   try {
     await output.flush();
   } catch (reason) {
+    const { code } = reason as { code?: string };
     // Whoever reads has gone: `standpipe cat | head`.
-    if ((reason as { code?: string }).code === "EPIPE") process.exit(0);
-    throw reason;
+    if (code === "EPIPE") process.exit(0);
+    process.stderr.write(`standpipe: what there is to say can't be written (${code ?? String(reason)})\n`);
+    process.exit(2);
   }
 };
 

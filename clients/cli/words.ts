@@ -14,6 +14,11 @@ export function countWord(count: number | bigint | string | undefined): string {
   return BigInt(count ?? 0).toLocaleString("en-US");
 }
 
+/** "1 segment", "2 segments". */
+export function numberOf(count: number | bigint | string, what: string): string {
+  return `${countWord(count)} ${what}${BigInt(count) === 1n ? "" : "s"}`;
+}
+
 export function percentWord(part: number): string {
   return `${(part * 100).toFixed(part > 0 && part < 0.1 ? 1 : 0)} %`;
 }

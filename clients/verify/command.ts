@@ -8,7 +8,7 @@ import { verify } from "./verify.ts";
 
 export const VERIFY_HELP = `Reads what arrived and holds it against the ledger: which log records are missing, doubled, foreign.
 
-Usage: bun run verify --from PLACE --ledger LEDGER [options]
+Usage: standpipe verify --from PLACE --ledger LEDGER [options]   (or bun run verify)
 
   --from PLACE        a folder, or s3://bucket/prefix; objects may be .gz, .zst or plain
   --ledger LEDGER     http://host:4319 of a running collector, what its /status said in a file, or the journal's folder
@@ -27,7 +27,11 @@ The route needs \`recordId: true\`. Firehose holds logs back for up to its buffe
 long, then read:
 
   curl -s 127.0.0.1:4319/status > ledger.json; sleep 900
-  bun run verify --from s3://my-bucket/logs/ --ledger ledger.json --state verify.state
+  standpipe verify --from s3://my-bucket/logs/ --ledger ledger.json --state verify.state
+
+What is proved: a ledger knows how many log records were filtered or quarantined, not which. None of these arrives; so where as many
+are missing, nothing else is. Where more are missing, that many are lost, and the ranges hold both kinds. It is exact for a
+ledger of a moment when nothing waited: its counts hold what was finished beyond its cursor, too.
 
 Exit status: 0 all that was delivered has arrived, 1 something is missing or unreadable, 2 it could not be said.
 `;

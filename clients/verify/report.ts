@@ -65,6 +65,7 @@ function describe(judgement: Judgement): string[] {
     `  arrived   ${arrived}`,
     `  missing   ${missing} below the cursor; ${explained} of them ${how} by the ledger, ${lost} lost`,
     ...describeRanges(judgement.missingRanges, missing),
+    ...(explained > 0n ? proofOf(judgement) : []),
     `  doubled   ${doubled}`,
     ...describeRanges(judgement.doubledRanges, doubled),
     `  waiting   ${waiting} above the cursor`,
@@ -92,6 +93,22 @@ function describe(judgement: Judgement): string[] {
       `  beyond    ${count(beyond, "line")} with an ordinal that this ledger has not given out: is it older than the objects?`,
     );
   return out;
+}
+
+/** What a count proves, and what it can't. */
+function proofOf({ ledger, lost }: Judgement): string[] {
+  const which =
+    lost > 0n
+      ? "so which of these are the lost ones can't be told"
+      : "and none of these arrives, so that as many missing are no loss";
+  return [
+    `  by count  the ledger knows how many were filtered or quarantined, not which: ${which}`,
+    ...(ledger.cursor < ledger.head
+      ? [
+          "            its counts hold what was finished beyond the cursor as well: to be sure to the last one take a ledger when nothing waits",
+        ]
+      : []),
+  ];
 }
 
 function describeOrigin({

@@ -25,6 +25,8 @@ export type Tool =
   | "kubectl"
   | "cfn-lint"
   | "promtool"
+  | "zsh"
+  | "fish"
   | "chromium";
 
 /** Each tool: the command that proves it is there, and the Debian package that brings it, where one does. */
@@ -37,6 +39,8 @@ export const TOOLS: Readonly<Record<Tool, { readonly probe: readonly string[]; r
   logrotate: { probe: ["logrotate", "--version"], package: "logrotate" },
   node: { probe: ["node", "--version"], package: "nodejs" },
   promtool: { probe: ["promtool", "--version"], package: "prometheus" },
+  zsh: { probe: ["zsh", "--version"], package: "zsh" },
+  fish: { probe: ["fish", "--version"], package: "fish" },
   chromium: { probe: ["chromium", "--version"], package: "chromium" },
   openssl: { probe: ["openssl", "version"], package: "openssl" },
   unshare: { probe: ["unshare", "--mount", "--pid", "--fork", "setpriv", "--no-new-privs", "chroot", "/", "true"] },

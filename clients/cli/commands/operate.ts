@@ -109,7 +109,7 @@ const seekCommand: Command = {
           await context.confirm(
             `${countWord(count)} log records of route ${route}, ${to} to ${until - 1n}, will be delivered again, as doubles.`,
             String(count),
-            false,
+            `--confirm ${count}, with the route paused,`,
           );
         }
         const request = {
@@ -161,7 +161,7 @@ const drainCommand: Command = {
   examples: ["standpipe drain --yes && kubectl delete pod standpipe-0"],
   run: async (context, _words, options) => {
     const who = context.common.all ? "every collector" : `the collector at ${context.common.address}`;
-    await context.confirm(`${who} will refuse logs until it is started again.`, "drain", options.yes === true);
+    if (options.yes !== true) await context.confirm(`${who} will refuse logs until it is started again.`, "drain");
     return await context.each(async (connection) => {
       let most: bigint | undefined;
       let last: DrainProgress__Output = {};

@@ -243,7 +243,7 @@ const discardCommand: Command = {
         await context.confirm(
           `${countWord(count)} log records of route ${route} will be gone for good (export them first?).`,
           count,
-          false,
+          `--confirm ${count}`,
         );
       }
       const request = { route, ordinals: chosen, confirmed: String(toCount(given ?? count)) };

@@ -7,7 +7,7 @@ import type { Command } from "../command.ts";
 import type { Connection } from "../connection.ts";
 import type { Context } from "../context.ts";
 import { EXIT_FOUND } from "../failure.ts";
-import { bytesWord, countWord, durationWord, harmless, percentWord, table } from "../words.ts";
+import { bytesWord, countWord, durationWord, harmless, numberOf, percentWord, table } from "../words.ts";
 
 /** The parts of the status that are shown. Numbers beyond 2^53 are rounded: they are only looked at. */
 export interface StatusView {
@@ -70,7 +70,7 @@ export function worries({ journal, routes }: StatusView): string[] {
         : []),
       ...(quarantine.entries > 0
         ? [
-            `${countWord(quarantine.entries)} log records of route ${route} are in quarantine: \`standpipe quarantine list ${route}\``,
+            `route ${route} has ${numberOf(quarantine.entries, "log record")} in quarantine: \`standpipe quarantine list ${route}\``,
           ]
         : []),
       ...(ledger.accepted !== ledger.delivered + ledger.filtered + ledger.quarantined + ledger.waiting
@@ -102,7 +102,7 @@ export const statusCommand: Command = {
 function tellStatus(context: Context, status: StatusView, found: readonly string[]): void {
   const { collectorId, bytes, bytesMax, segments, diskFreeBytes, head } = status.journal;
   context.out(
-    `collector ${context.colour("bold", collectorId)}: ${countWord(head)} log records accepted; journal ${bytesWord(bytes)} of ${bytesWord(bytesMax)} in ${segments} segments, ${bytesWord(diskFreeBytes)} free on its disk`,
+    `collector ${context.colour("bold", collectorId)}: ${countWord(head)} log records accepted; journal ${bytesWord(bytes)} of ${bytesWord(bytesMax)} in ${numberOf(segments, "segment")}, ${bytesWord(diskFreeBytes)} free on its disk`,
   );
   const rows = status.routes.map(({ route, stream, paused, ledger, delivery, pace, quota, drainSeconds }) => [
     route,
@@ -156,7 +156,7 @@ async function tellFolder(context: Context, inspection: JournalInspection): Prom
     return 0;
   }
   context.out(
-    `collector ${collectorId}, stopped: ${countWord(head)} log records accepted; ${bytesWord(bytes)} in ${segments.length} segments`,
+    `collector ${collectorId}, stopped: ${countWord(head)} log records accepted; ${bytesWord(bytes)} in ${numberOf(segments.length, "segment")}`,
   );
   const rows = routes.map((each) => [
     each.route,

@@ -1,7 +1,7 @@
 /** `standpipe top`: what goes on, second by second, in the terminal. */
 import { type Command, textOf } from "../command.ts";
 import { Failure } from "../failure.ts";
-import { bytesWord, countWord, durationWord, percentWord, sparkline } from "../words.ts";
+import { bytesWord, countWord, durationWord, numberOf, percentWord, sparkline } from "../words.ts";
 import { pause } from "./check.ts";
 import { toCount } from "./quarantine.ts";
 import { readStatus, type StatusView, worries } from "./status.ts";
@@ -90,7 +90,7 @@ export function draw(status: StatusView, series: Series, columns: number, addres
     `  ${label.padEnd(12)} ${value.padStart(14)}  ${sparkline(values, width, most)}`;
   const lines = [
     `standpipe ${journal.collectorId} at ${address}`,
-    `  journal      ${bytesWord(journal.bytes)} of ${bytesWord(journal.bytesMax)}, ${journal.segments} segments, ${bytesWord(journal.diskFreeBytes)} free`,
+    `  journal      ${bytesWord(journal.bytes)} of ${bytesWord(journal.bytesMax)}, ${numberOf(journal.segments, "segment")}, ${bytesWord(journal.diskFreeBytes)} free`,
     row("taken", `${countWord(Math.round(series.taken.at(-1) ?? 0))} logs/s`, series.taken),
   ];
   for (const { route, stream, paused, delivery, ledger, pace, quota, drainSeconds } of routes) {
