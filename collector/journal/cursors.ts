@@ -248,6 +248,19 @@ export class Cursor implements RouteLedger {
     return this.#meta.flush();
   }
 
+  /** Throws CollectorError `precondition_failed` where [to, end) can't be opened again. `tail`: the oldest on disk. */
+  assertGoesBack(tail: bigint, to: bigint, end: bigint): void {
+    const { route, start, cursor } = this;
+    if (to < tail || to > cursor) {
+      const can = `route ${route} can go back to between ${tail}, the oldest log record on disk, and its cursor, ${cursor}`;
+      throw new CollectorError("precondition_failed", `${can}: not to ${to}`);
+    }
+    if (end !== cursor && (end <= to || end > cursor || end < start)) {
+      const can = `what is delivered again begins at ${to}, and can end beyond it, from where the route began, ${start}, up to its cursor, ${cursor}`;
+      throw new CollectorError("precondition_failed", `${can}: not at ${end}`);
+    }
+  }
+
   /** Opens [to, end) again: see `RouteState.seekBack`. Nothing of the route may be under way. */
   seekBack(to: bigint, end?: bigint): void {
     this.#state.seekBack(to, end);

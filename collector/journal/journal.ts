@@ -330,12 +330,7 @@ export class Journal implements Appender, JournalReader {
     const cursor = this.route(name);
     const release = await this.#reclaimer.hold(to);
     try {
-      const can = `route ${name} can go back to between ${this.tail}, the oldest log record on disk, and its cursor, ${cursor.cursor}`;
-      if (to < this.tail || to > cursor.cursor) throw new CollectorError("precondition_failed", `${can}: not to ${to}`);
-      if (end !== cursor.cursor && (end <= to || end > cursor.cursor || end < cursor.start)) {
-        const mayEnd = `what is delivered again begins at ${to}, and can end beyond it, from where the route began, ${cursor.start}, up to its cursor, ${cursor.cursor}`;
-        throw new CollectorError("precondition_failed", `${mayEnd}: not at ${end}`);
-      }
+      cursor.assertGoesBack(this.tail, to, end);
       cursor.seekBack(to, end);
       await cursor.flush();
     } finally {
