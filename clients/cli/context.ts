@@ -1,7 +1,7 @@
 /** What a command has to work with: the terminal, the options that all have, and whom to ask. */
 import { JournalInspection } from "../../collector/journal/inspection.ts";
 import { type Connection, type ConnectionOptions, connect } from "./connection.ts";
-import { EXIT_FOUND, Failure, toFailure } from "./failure.ts";
+import { EXIT_FOUND, EXIT_STOPPED, Failure, toFailure } from "./failure.ts";
 
 export interface Terminal {
   out(text: string): void;
@@ -118,6 +118,11 @@ export class Context {
     } finally {
       connection.close();
     }
+  }
+
+  /** Throws Failure where Ctrl-C was pressed: what was done until then is a part, and must not be taken for all of it. */
+  assertNotStopped(words: string): void {
+    if (this.signal.aborted) throw new Failure(`stopped: ${words}`, EXIT_STOPPED);
   }
 
   /** The journal of --journal, looked into; nothing in it changes. */

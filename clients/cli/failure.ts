@@ -7,6 +7,9 @@ export const EXIT_FOUND = 1;
 /** 2: it could not be asked: a mistake in the words, no answer, no right. */
 export const EXIT_UNASKED = 2;
 
+/** Ctrl-C, as shells say it. */
+export const EXIT_STOPPED = 130;
+
 export class Failure extends Error {
   override readonly name = "Failure";
   readonly exitCode: number;

@@ -3,7 +3,7 @@ import { CommanderError, Command as Parser } from "commander";
 import { type Command, type OptionValues, textOf } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { type CommonOptions, Context, type Terminal } from "./context.ts";
-import { EXIT_UNASKED, Failure, toFailure } from "./failure.ts";
+import { EXIT_STOPPED, EXIT_UNASKED, Failure, toFailure } from "./failure.ts";
 
 const ADDRESS_DEFAULT = "127.0.0.1:4320";
 const TIMEOUT_SECONDS_DEFAULT = "10";
@@ -25,8 +25,9 @@ export async function runProgram(words: readonly string[], terminal: Terminal): 
     return code;
   } catch (reason) {
     if (reason instanceof CommanderError) return reason.exitCode === 0 ? 0 : EXIT_UNASKED;
-    if (terminal.signal.aborted) return 130;
     const failure = toFailure(reason);
+    // What fails since it was broken off is nobody's mistake.
+    if (terminal.signal.aborted && failure?.exitCode !== EXIT_STOPPED) return EXIT_STOPPED;
     if (failure === undefined) throw reason;
     terminal.err(`standpipe: ${failure.message}\n`);
     return failure.exitCode;

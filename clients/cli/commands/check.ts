@@ -12,7 +12,7 @@ import { type Command, textOf } from "../command.ts";
 import type { Connection } from "../connection.ts";
 import type { Context } from "../context.ts";
 import { EXIT_FOUND, Failure, toFailure } from "../failure.ts";
-import { bytesWord, countWord, durationWord, percentWord, table } from "../words.ts";
+import { bytesWord, countWord, durationWord, numberOf, percentWord, table } from "../words.ts";
 import { toCount } from "./quarantine.ts";
 import { readStatus, type StatusView, worries } from "./status.ts";
 
@@ -208,12 +208,15 @@ const fsckCommand: Command = {
   worksOffline: true,
   run: async (context, [named]) => {
     return await context.look(folderOf(context, named), async (inspection) => {
-      const report = await fsck(inspection, (done, of) => context.progress("checking", done, of));
+      const report = await fsck(inspection, (done, of) => {
+        context.progress("checking", done, of);
+        if (done < of) context.assertNotStopped(`${done} of ${of} segments were checked`);
+      });
       if (context.isJson) context.json(report);
       else {
         const { segments, entries, logRecords, requestBytes, unreadable, tail, head, problems } = report;
         context.out(
-          `${countWord(logRecords)} log records, ${tail} to ${head}, in ${countWord(entries)} entries of ${segments} segments: ${bytesWord(requestBytes)} before compression`,
+          `${countWord(logRecords)} log records, ${tail} to ${head}, in ${countWord(entries)} entries of ${numberOf(segments, "segment")}: ${bytesWord(requestBytes)} before compression`,
         );
         for (const { where, words } of problems) context.out(`${context.colour("red", "!")} ${where}: ${words}`);
         if (problems.length === 0) context.out("all of it can be read, and the ledgers balance");
@@ -239,11 +242,14 @@ const repairCommand: Command = {
   isLocal: true,
   run: async (context, [directory = "", target = ""]) => {
     return await context.look(directory, async (inspection) => {
-      const report = await repair(inspection, target, (done, of) => context.progress("copying", done, of));
+      const report = await repair(inspection, target, (done, of) => {
+        context.progress("copying", done, of);
+        context.assertNotStopped(`${done} of ${of} segments were copied; ${target} is no journal: delete it`);
+      });
       if (context.isJson) context.json({ ...report, problems: inspection.findings });
       else {
         context.out(
-          `${target} holds ${countWord(report.entries)} entries (${bytesWord(report.bytes)}) in ${report.segments} segments, and the bookkeeping. Check it with \`standpipe fsck ${target}\`, then name it as journal.directory`,
+          `${target} holds ${countWord(report.entries)} entries (${bytesWord(report.bytes)}) in ${numberOf(report.segments, "segment")}, and the bookkeeping. Check it with \`standpipe fsck ${target}\`, then name it as journal.directory`,
         );
         for (const { where, words } of inspection.findings) context.out(`${where}: ${words}`);
       }

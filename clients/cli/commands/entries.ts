@@ -168,6 +168,7 @@ const lsCommand: Command = {
         await context.terminal.drained();
       }
       flush();
+      context.assertNotStopped("there may be more entries");
       return code;
     });
   },
@@ -245,6 +246,7 @@ async function search(context: Context, options: OptionValues, pattern: string |
       }
       await context.terminal.drained();
     }
+    context.assertNotStopped(`${countWord(count)} log records matched until then, and not all were looked at`);
     if (options.count === true) context.out(context.isJson ? JSON.stringify({ count }) : String(count));
     return count > 0 ? 0 : EXIT_FOUND;
   });

@@ -40,7 +40,11 @@ export async function runCli(options: CliOptions): Promise<Ended> {
 }
 
 /** What a process would say and end with, without the second that a start takes. Nobody is there to be asked. */
-export async function runWords(words: readonly string[], environment: Record<string, string> = {}): Promise<Ended> {
+export async function runWords(
+  words: readonly string[],
+  environment: Record<string, string> = {},
+  signal = new AbortController().signal,
+): Promise<Ended> {
   let out = "";
   let errors = "";
   const code = await runProgram(words, {
@@ -57,7 +61,7 @@ export async function runWords(words: readonly string[], environment: Record<str
     columns: () => 100,
     screen: undefined,
     ask: () => Promise.resolve(undefined),
-    signal: new AbortController().signal,
+    signal,
     environment,
   });
   return { code, out, errors };

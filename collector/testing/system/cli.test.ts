@@ -129,7 +129,7 @@ test(
       await collector.until(({ routes: [{ ledger }] }) => ledger.quarantined === 2 && ledger.waiting === 0);
       const status = await cli("status");
       expect(status.code).toBe(1);
-      expect(status.out).toContain("! 2 log records of route default are in quarantine");
+      expect(status.out).toContain("! route default has 2 log records in quarantine");
       expect((await cli("quarantine", "list", "default")).out).toMatch(/50 .* line_too_large +the line has \d+ bytes/);
       expect(JSON.parse((await cli("quarantine", "show", "default", "50")).out)).toMatchObject({
         ordinal: "50",
@@ -148,7 +148,7 @@ test(
         await cli("quarantine", "discard", "default", "--every"),
         2,
         "2 log records of route default will be gone for good",
-        "Nobody is there to ask",
+        "Nobody is there to ask: add --confirm 2",
       );
       expectSentence(
         await cli("quarantine", "discard", "default", "--every", "--confirm", "3"),
@@ -166,6 +166,11 @@ test(
         await cli("route", "seek", "default", "--to", "tail", "--confirm", "1"),
         1,
         "54 log records of route default would be delivered again",
+      );
+      expectSentence(
+        await cli("route", "seek", "default", "--to", "tail"),
+        2,
+        "add --confirm 54, with the route paused,",
       );
       expect((await cli("route", "seek", "default", "--to", "tail", "--confirm", "54")).out).toContain(
         "the cursor of route default is at 0",
@@ -209,6 +214,17 @@ test(
       expect((await offline(journal, "segments", "--json")).code).toBe(0);
       expect((await offline(journal, "quarantine", "list", "default")).out).toContain("0 log records in quarantine");
       expect(await offline(journal, "fsck")).toMatchObject({ code: 0, errors: "" });
+      // Broken off by Ctrl-C a part is not told as if it were all.
+      const brokenOff = (...words: string[]) => runWords([...words, "--journal", journal], {}, AbortSignal.abort());
+      expectSentence(await brokenOff("grep", "a-", "--count"), 130, "0 log records matched until then, and not all");
+      expectSentence(await brokenOff("ls"), 130, "there may be more entries");
+      const half = join(options.directory, "half");
+      expectSentence(
+        await runWords(["repair", journal, half], {}, AbortSignal.abort()),
+        130,
+        `1 of 1 segments were copied; ${half} is no journal: delete it`,
+      );
+      expectSentence(await offline(half, "fsck"), 2, "is no journal");
       expectSentence(
         await offline(journal, "quarantine", "list", "x"),
         1,
