@@ -53,6 +53,12 @@ export class Authenticator {
     return tokens === undefined && serviceAccounts === undefined && !certificates;
   }
 
+  /** Whether somebody without a certificate can say who he is. */
+  get takesTokens(): boolean {
+    const { tokens, serviceAccounts } = this.#options;
+    return tokens !== undefined || serviceAccounts !== undefined;
+  }
+
   /**
    * Throws, or rejects with, CollectorError `unauthenticated`, `permission_denied` or `unverifiable`, and counts it.
    * What can be said at once is said at once, without a promise.

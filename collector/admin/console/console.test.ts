@@ -8,10 +8,15 @@ import { type ConsoleParts, createConsole, isOwnName } from "./console.ts";
 import type { QuarantineRow } from "./shapes.ts";
 import type { Tail } from "./tail.ts";
 
-const OPEN: ConsoleParts["authenticator"] = { isOpen: true, authenticate: () => ({ tenant: "x", by: "nobody_asked" }) };
+const OPEN: ConsoleParts["authenticator"] = {
+  isOpen: true,
+  takesTokens: false,
+  authenticate: () => ({ tenant: "x", by: "nobody_asked" }),
+};
 
 const WITH_TOKEN: ConsoleParts["authenticator"] = {
   isOpen: false,
+  takesTokens: true,
   authenticate: ({ authorization }) => {
     if (authorization !== "Bearer good") throw new CollectorError("unauthenticated", "who are you?");
     return { tenant: "ann", by: "token" };
@@ -80,6 +85,13 @@ test("from other machines neither logs nor a token go in plaintext, unless that 
     expect(answer.status).toBe(403);
     expect(await answer.text()).toContain("admin.pageAddress");
   }
+});
+
+test("where administrators have certificates alone, the page says that it wants tokens, and asks for none", async () => {
+  const { ask } = startConsole({ ...WITH_TOKEN, takesTokens: false });
+  const answer = await ask("/console/events");
+  expect(answer.status).toBe(403);
+  expect(await answer.text()).toContain("set admin.tokens beside admin.authorities");
 });
 
 test("the page runs nothing but its own script, and asks nobody but its collector", async () => {

@@ -29,7 +29,7 @@ import type { Tail } from "./tail.ts";
 
 export interface ConsoleParts {
   /** Knows the operators' tokens; open where there are none. */
-  readonly authenticator: Pick<Authenticator, "isOpen" | "authenticate">;
+  readonly authenticator: Pick<Authenticator, "isOpen" | "takesTokens" | "authenticate">;
   readonly telemetry: Pick<Telemetry, "history" | "view" | "watch">;
   readonly tail: Tail;
   readonly routes: () => readonly RouteConfig[];
@@ -151,6 +151,10 @@ async function assertAllowed(
     throw new CollectorError("permission_denied", what);
   }
   if (authenticator.isOpen) return;
+  if (!authenticator.takesTokens) {
+    const what = "the page knows people by tokens: set admin.tokens beside admin.authorities, and show one of them";
+    throw new CollectorError("permission_denied", what);
+  }
   const authorization = request.headers.get("authorization") ?? undefined;
   await authenticator.authenticate({ authorization, certificate: undefined });
 }
