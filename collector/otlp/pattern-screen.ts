@@ -18,6 +18,9 @@ type ByteSet = ReadonlySet<number>;
 export const GAP = "gap";
 export type Atom = ByteSet | typeof GAP;
 
+/** The last byte of a character beyond ASCII, or all of what is no UTF-8. */
+const HIGH: ByteSet = new Set(Array.from({ length: 128 }, (_, index) => 0x80 + index));
+
 /** More branches take longer to look for than they save. */
 const BRANCHES_MAX = 8;
 const RUN_BYTES_MAX = 24;
@@ -113,19 +116,42 @@ export function atomsOf(node: Node): Atom[] {
     case "sequence":
       return node.of.flatMap(atomsOf);
     case "either":
-      return [GAP];
+      return eitherOf(node.of.map(atomsOf));
     case "repeat": {
       const atoms = atomsOf(node.of);
       const often: Atom[] = [];
       for (let count = 0; count < node.least && often.length < RUN_BYTES_MAX; count++) often.push(...atoms);
-      const isAll = node.least === node.most && often.length === atoms.length * node.least;
-      return isAll ? often : [...often, GAP];
+      if (node.least === node.most && often.length === atoms.length * node.least) return often;
+      // The last ones stand before what follows as the first ones stand after what came before.
+      return often.length <= RUN_BYTES_MAX ? [...often, GAP, ...often] : [...often, GAP];
     }
     case "character":
-      return [node.isBeyond || node.ascii.size === 0 ? GAP : node.ascii];
+      if (node.ascii.size === 0) return [GAP, HIGH];
+      return [node.isBeyond ? GAP : node.ascii];
     case "byte":
       return [new Set([node.byte])];
     case "assertion":
       return [];
   }
+}
+
+/** How all of them begin, and how all of them end, position by position. */
+function eitherOf(branches: readonly (readonly Atom[])[]): Atom[] {
+  const front = togetherOf(branches);
+  if (branches.every(({ length }) => length === front.length)) return front;
+  return [...front, GAP, ...togetherOf(branches.map((atoms) => atoms.toReversed())).reverse()];
+}
+
+function togetherOf(branches: readonly (readonly Atom[])[]): ByteSet[] {
+  const run: ByteSet[] = [];
+  for (let at = 0; at < RUN_BYTES_MAX; at++) {
+    const bytes = new Set<number>();
+    for (const atoms of branches) {
+      const atom = atoms[at];
+      if (atom === undefined || atom === GAP) return run;
+      for (const byte of atom) bytes.add(byte);
+    }
+    run.push(bytes);
+  }
+  return run;
 }
