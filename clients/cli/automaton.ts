@@ -41,7 +41,7 @@ export class Automaton {
   readonly #program: ByteProgram;
   readonly #columns: Uint8Array;
   readonly #width: number;
-  #table: Uint32Array;
+  #table: Int32Array;
   /** By state: its steps in order, and what comes before. */
   #states: State[] = [];
   #byKey = new Map<string, number>();
@@ -51,7 +51,7 @@ export class Automaton {
   #bytesSince = 0;
   #isGivenUp = false;
   #begin = 0;
-  readonly #reached = new Uint32Array(2);
+  readonly #reached = new Int32Array(2);
 
   /** Undefined where the pattern is too large. */
   static of(node: Node): Automaton | undefined {
@@ -63,7 +63,7 @@ export class Automaton {
     this.#program = program;
     this.#columns = program.columns;
     this.#width = program.width;
-    this.#table = new Uint32Array(64 * this.#width);
+    this.#table = new Int32Array(64 * this.#width);
     this.#forget();
   }
 
@@ -193,7 +193,7 @@ export class Automaton {
     this.#byKey.set(key, row);
     this.#stepsKept += state.steps.length + 1;
     if (row + this.#width > this.#table.length) {
-      const larger = new Uint32Array(this.#table.length * 2);
+      const larger = new Int32Array(this.#table.length * 2);
       larger.set(this.#table);
       this.#table = larger;
     }
@@ -221,14 +221,14 @@ export class Automaton {
  * before a step that comes to no state. By itself and over plain values, so that it is compiled well.
  */
 function runLanes(
-  table: Uint32Array,
+  table: Int32Array,
   columns: Uint8Array,
   bytes: Uint8Array,
   at: number,
   otherAt: number,
   steps: number,
   last: number,
-  reached: Uint32Array,
+  reached: Int32Array,
 ): number {
   let now = reached[0] as number;
   let otherNow = reached[1] as number;
