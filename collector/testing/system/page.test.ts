@@ -1,6 +1,7 @@
 /** The page in a browser, before a real collector: it shows what goes on, obeys the keyboard, and everybody can read it. */
 import { expect } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { withFolder } from "../temporary.ts";
 import { testWith } from "../tools.ts";
@@ -17,11 +18,22 @@ interface Violation {
   readonly nodes: readonly { readonly html: string }[];
 }
 
-async function withPage(body: (browser: Browser, url: string, sender: Sender) => Promise<void>): Promise<void> {
+async function withPage(
+  body: (browser: Browser, url: string, sender: Sender) => Promise<void>,
+  tokens?: string,
+): Promise<void> {
   await withFolder(async (directory) => {
+    const file = join(directory, "tokens");
+    if (tokens !== undefined) writeFileSync(file, tokens);
+    const settings = tokens === undefined ? {} : { admin: { tokens: file } };
     await using firehose = await startFirehose(directory);
     const ports = await freePorts();
-    await using _collector = await CollectorProcess.start({ directory, endpoint: firehose.local.url, ports });
+    await using _collector = await CollectorProcess.start({
+      directory,
+      endpoint: firehose.local.url,
+      ports,
+      settings,
+    });
     using sender = new Sender({ name: "a", port: ports.ingest });
     const browser = await chromium.launch({ executablePath: Bun.which("chromium") ?? "", args: ["--no-sandbox"] });
     try {
@@ -88,6 +100,30 @@ testWith(
       await page.keyboard.press("Enter");
       await page.getByText("stopped").waitFor();
     });
+  },
+  LIMIT_MS,
+);
+
+testWith(
+  ["chromium"],
+  "where administrators have tokens the page asks for one, says what is wrong with it, and keeps it for its tab",
+  async () => {
+    const token = "a-token-that-is-long-enough-to-be-one";
+    await withPage(async (browser, url) => {
+      const page = await browser.newPage();
+      await page.goto(url);
+      await page.getByText("who are you?").first().waitFor();
+      await page.getByLabel("Token").focus();
+      await page.keyboard.type("wrong");
+      await page.keyboard.press("Enter");
+      await page.getByText("the token is none that this collector knows").first().waitFor();
+      await page.getByLabel("Token").fill(token);
+      await page.keyboard.press("Enter");
+      await page.getByText("Every log record is accounted for").waitFor();
+      expect(await page.getByLabel("Token").count()).toBe(0);
+      await page.reload();
+      await page.getByText("Every log record is accounted for").waitFor();
+    }, `ann ${token}\n`);
   },
   LIMIT_MS,
 );
