@@ -58,7 +58,9 @@ export class LineMatcher {
     this.isPlain =
       !ignoresCase && pattern !== "" && pattern.isWellFormed() && (isFixed || !/[\\^$.|?*+()[\]{}]/.test(pattern));
     this.plainParts = this.isPlain ? [Buffer.from(pattern)] : this.#pattern ? plainPartsOf(this.#pattern.node) : [];
-    this.#screen = this.#pattern && screenOfNode(this.#pattern.node);
+    const screen = this.#pattern && screenOfNode(this.#pattern.node);
+    // Another one takes as long as the automaton itself.
+    this.#screen = screen?.isQuick === true ? screen : undefined;
   }
 
   /**

@@ -27,12 +27,20 @@ const RUN_BYTES_MAX = 24;
 /** In bits of what a run says: less is in too many texts. A single byte, or two digits and a bit. */
 const RUN_BITS_MIN = 8;
 
+/** A shorter run is looked for in short steps. */
+const QUICK_BYTES_MIN = 5;
+
 /** Finds whether bytes hold what any of the branches needs. */
 export class PatternScreen {
   readonly #runs: readonly Run[];
 
   constructor(runs: readonly (readonly ByteSet[])[]) {
     this.#runs = runs.map((sets) => new Run(sets));
+  }
+
+  /** Whether looking takes large steps: it is for one run, and that is long. */
+  get isQuick(): boolean {
+    return this.#runs.length === 1 && (this.#runs[0]?.length ?? 0) >= QUICK_BYTES_MIN;
   }
 
   /** What is looked for has no more bytes. */
@@ -48,7 +56,7 @@ export class PatternScreen {
 }
 
 class Run {
-  readonly #length: number;
+  readonly length: number;
   /** For each position a table by byte: 1 where it is of the set. */
   readonly #tables: readonly Uint8Array[];
   /** By the byte under the last position: how far the run may move on. */
@@ -56,7 +64,7 @@ class Run {
 
   constructor(sets: readonly ByteSet[]) {
     const last = sets.length - 1;
-    this.#length = sets.length;
+    this.length = sets.length;
     this.#tables = sets.map((set) => Uint8Array.from({ length: 256 }, (_, byte) => (set.has(byte) ? 1 : 0)));
     this.#shifts = new Uint8Array(256).fill(sets.length);
     for (const [index, set] of sets.slice(0, last).entries()) {
@@ -65,7 +73,7 @@ class Run {
   }
 
   isIn(bytes: Uint8Array, position: number, end: number): boolean {
-    const last = this.#length - 1;
+    const last = this.length - 1;
     const tables = this.#tables;
     const lastTable = tables[last] as Uint8Array;
     const shifts = this.#shifts;
