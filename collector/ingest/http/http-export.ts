@@ -5,9 +5,8 @@
  *
  * What the headers show is judged before the body is read. The rest of a large one is let through when it is to be read
  * (relay.ts), and its sender is held by TCP's own flow control until then; so a body waits unread for its room, as a gRPC
- * message does; a small one that
- * is packed is read first, and waits for the room to unpack it, so that one that stalls keeps nobody out. One that is not
- * here whole within Bun's idle timeout, however slowly it trickles, is cut off with its connection.
+ * message does. A small one that is packed is read first, and waits for the room to unpack it, so that one that stalls keeps
+ * nobody out. One that is not here whole within Bun's idle timeout, however slowly it trickles, is cut off with its connection.
  */
 import type { Clock, Random } from "../../clock.ts";
 import { CollectorError } from "../../errors.ts";

@@ -5,7 +5,7 @@ import { startLocalFirehose } from "../../../deploy/local/server.ts";
 import { readProcessFacts } from "../../bench/process-facts.ts";
 import { withFolder } from "../temporary.ts";
 import { CollectorProcess, freePorts, type StatusView } from "./collector-process.ts";
-import { Sender } from "./sender.ts";
+import { Sender, type SenderOptions } from "./sender.ts";
 
 const LIMIT_MS = 240_000;
 const MIB = 1024 * 1024;
@@ -29,43 +29,23 @@ const TROUBLES = [
 test(
   `a backlog of ${BACKLOG_BYTES / MIB} MiB, built up and drained at ten times the default quota, under load, stays within ${RESIDENT_BYTES_MAX / MIB} MiB of memory`,
   async () => {
-    await withFolder(async (directory) => {
-      const firehose = await startLocalFirehose({
-        directory: join(directory, "objects"),
-        port: 0,
-        streams: [{ name: "logs", mibPerSecond: Number.POSITIVE_INFINITY, discard: true }],
-      });
-      const ports = await freePorts();
-      const settings = { firehose: { bytesPerSecond: BYTES_PER_SECOND, requestTimeoutMs: 30_000 } };
-      await using collector = await CollectorProcess.start({ directory, endpoint: firehose.url, ports, settings });
-      const senders = Array.from({ length: SENDERS }, (_, index) => {
-        return new Sender({ name: `s${index}`, port: ports.ingest, recordsPerRequest: RECORDS, bodyBytes: BODY_BYTES });
-      });
-      const stopping = new AbortController();
-      const sending = Promise.all(senders.map((sender) => sender.run(stopping.signal)));
-      sending.catch(() => undefined);
-      try {
-        for (const [index, trouble] of TROUBLES.entries()) {
-          const id = firehose.faults.add(trouble);
-          const backlog = ((index + 1) * BACKLOG_BYTES) / TROUBLES.length;
-          await collector.until(({ journal }) => journal.head * BODY_BYTES > backlog);
-          firehose.faults.clear(id);
-        }
-        // The backlog drains, at first while new logs go on coming.
-        await collector.until(({ routes }) => routes[0].ledger.delivered * BODY_BYTES > DRAINED_BYTES / 2);
-        stopping.abort();
-        await sending;
-        const drained = ({ routes: [{ ledger }] }: StatusView) => ledger.delivered * BODY_BYTES > DRAINED_BYTES;
-        const { ledger } = (await collector.until(drained)).routes[0];
-        expect(ledger).toMatchObject({ filtered: 0, quarantined: 0 });
-        expect(ledger.waiting * BODY_BYTES).toBeGreaterThan(BACKLOG_BYTES / 2);
-      } finally {
-        stopping.abort();
-        for (const sender of senders) sender[Symbol.dispose]();
-        await firehose.stop();
+    const shape = { recordsPerRequest: RECORDS, bodyBytes: BODY_BYTES };
+    const senders = Array.from({ length: SENDERS }, (_, index) => ({ ...shape, name: `s${index}` }));
+    const route = { bytesPerSecond: BYTES_PER_SECOND, requestTimeoutMs: 30_000 };
+    await expectThrifty(route, senders, async ({ collector, firehose, stopSending }) => {
+      for (const [index, trouble] of TROUBLES.entries()) {
+        const id = firehose.faults.add(trouble);
+        const backlog = ((index + 1) * BACKLOG_BYTES) / TROUBLES.length;
+        await collector.until(({ journal }) => journal.head * BODY_BYTES > backlog);
+        firehose.faults.clear(id);
       }
-      expectThrifty(collector.pid);
-      expect(await collector.end("SIGTERM")).toBe(0);
+      // The backlog drains, at first while new logs go on coming.
+      await collector.until(({ routes }) => routes[0].ledger.delivered * BODY_BYTES > DRAINED_BYTES / 2);
+      await stopSending();
+      const drained = ({ routes: [{ ledger }] }: StatusView) => ledger.delivered * BODY_BYTES > DRAINED_BYTES;
+      const { ledger } = (await collector.until(drained)).routes[0];
+      expect(ledger).toMatchObject({ filtered: 0, quarantined: 0 });
+      expect(ledger.waiting * BODY_BYTES).toBeGreaterThan(BACKLOG_BYTES / 2);
     });
   },
   LIMIT_MS,
@@ -78,46 +58,63 @@ const LARGE_BYTES = 300 * MIB;
 test(
   `requests of 3.6 MB from ${LARGE.senders} senders at once, delivered as fast as they come, stay within ${RESIDENT_BYTES_MAX / MIB} MiB of memory`,
   async () => {
-    await withFolder(async (directory) => {
-      const firehose = await startLocalFirehose({
-        directory: join(directory, "objects"),
-        port: 0,
-        streams: [{ name: "logs", mibPerSecond: Number.POSITIVE_INFINITY, discard: true }],
-      });
-      const ports = await freePorts();
-      const settings = { firehose: { bytesPerSecond: 10 * 1024 * MIB } };
-      await using collector = await CollectorProcess.start({ directory, endpoint: firehose.url, ports, settings });
-      const senders = [
-        ...Array.from(
-          { length: LARGE.senders },
-          (_, index) => new Sender({ ...LARGE, name: `l${index}`, port: ports.ingest }),
-        ),
-        ...Array.from({ length: SENDERS }, (_, index) => new Sender({ name: `s${index}`, port: ports.ingest })),
-      ];
-      const stopping = new AbortController();
-      const sending = Promise.all(senders.map((sender) => sender.run(stopping.signal)));
-      sending.catch(() => undefined);
-      try {
-        await collector.until(({ ingest }) => ingest.acknowledgedBytes > LARGE_BYTES);
-        stopping.abort();
-        await sending;
-        await collector.until(({ routes }) => routes[0].ledger.waiting === 0);
-      } finally {
-        stopping.abort();
-        for (const sender of senders) sender[Symbol.dispose]();
-        await firehose.stop();
-      }
-      expectThrifty(collector.pid);
-      expect(await collector.end("SIGTERM")).toBe(0);
+    const senders = [
+      ...Array.from({ length: LARGE.senders }, (_, index) => ({ ...LARGE, name: `l${index}` })),
+      ...Array.from({ length: SENDERS }, (_, index) => ({ name: `s${index}` })),
+    ];
+    await expectThrifty({ bytesPerSecond: 10 * 1024 * MIB }, senders, async ({ collector, stopSending }) => {
+      await collector.until(({ ingest }) => ingest.acknowledgedBytes > LARGE_BYTES);
+      await stopSending();
+      await collector.until(({ routes }) => routes[0].ledger.waiting === 0);
     });
   },
   LIMIT_MS,
 );
 
-/** The most that it ever had resident, its program included: what a limit on a container is about. */
-function expectThrifty(pid: number): void {
-  const { residentBytesPeak } = readProcessFacts(pid);
-  console.log(`highest resident memory: ${(residentBytesPeak / MIB).toFixed(0)} MiB`);
-  expect(residentBytesPeak).toBeLessThanOrEqual(RESIDENT_BYTES_MAX);
-  expect(residentBytesPeak).toBeGreaterThan(10 * MIB);
+interface Run {
+  readonly collector: CollectorProcess;
+  readonly firehose: Awaited<ReturnType<typeof startLocalFirehose>>;
+  /** Resolves when all that was sent is acknowledged. */
+  readonly stopSending: () => Promise<void>;
+}
+
+/**
+ * Does `work` while `senders` send to a collector with that route, before a Firehose without a quota. Looks at the most that
+ * the collector ever had resident, its program included: what a limit on a container is about.
+ */
+async function expectThrifty(
+  route: { bytesPerSecond: number; requestTimeoutMs?: number },
+  senders: readonly Omit<SenderOptions, "port">[],
+  work: (run: Run) => Promise<void>,
+): Promise<void> {
+  await withFolder(async (directory) => {
+    const firehose = await startLocalFirehose({
+      directory: join(directory, "objects"),
+      port: 0,
+      streams: [{ name: "logs", mibPerSecond: Number.POSITIVE_INFINITY, discard: true }],
+    });
+    const ports = await freePorts();
+    const settings = { firehose: route };
+    await using collector = await CollectorProcess.start({ directory, endpoint: firehose.url, ports, settings });
+    const sending = senders.map((each) => new Sender({ ...each, port: ports.ingest }));
+    const stopping = new AbortController();
+    const sent = Promise.all(sending.map((sender) => sender.run(stopping.signal)));
+    sent.catch(() => undefined);
+    const stopSending = async (): Promise<void> => {
+      stopping.abort();
+      await sent;
+    };
+    try {
+      await work({ collector, firehose, stopSending });
+    } finally {
+      stopping.abort();
+      for (const sender of sending) sender[Symbol.dispose]();
+      await firehose.stop();
+    }
+    const { residentBytesPeak } = readProcessFacts(collector.pid);
+    console.log(`highest resident memory: ${(residentBytesPeak / MIB).toFixed(0)} MiB`);
+    expect(residentBytesPeak).toBeLessThanOrEqual(RESIDENT_BYTES_MAX);
+    expect(residentBytesPeak).toBeGreaterThan(10 * MIB);
+    expect(await collector.end("SIGTERM")).toBe(0);
+  });
 }
