@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Subprocess } from "bun";
 import type { CollectorStatus } from "../admin/status.ts";
 import { systemClock } from "../clock.ts";
+import { freePort } from "../testing/free-port.ts";
 import { RUNTIME } from "../testing/runtime.ts";
 import type { LoadResult } from "./load.ts";
 import type { Order, Reply } from "./orders.ts";
@@ -60,7 +61,7 @@ export class Children {
   }
 
   async startNullServer(): Promise<Endpoint> {
-    const target = `127.0.0.1:${freePort()}`;
+    const target = `127.0.0.1:${await freePort()}`;
     const child = this.#spawn([...RUNTIME.arguments, "collector/bench/null-server.ts", target], RUNTIME.environment);
     await this.#until(child, "the null server", () => canConnect(target));
     return { name: "null server", target, facts: () => readProcessFacts(child.pid) };
@@ -68,7 +69,7 @@ export class Children {
 
   /** The local Firehose, unlimited, which counts what comes and keeps nothing; with one stream of that name. */
   async startFirehose(directory: string, stream: string): Promise<FirehoseProcess> {
-    const port = freePort();
+    const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const words = ["--port", String(port), "--directory", directory, "--stream", stream];
     const child = this.#spawn(["deploy/local/main.ts", ...words, "--mib-per-second", "unlimited", "--discard"], {});
@@ -84,9 +85,9 @@ export class Children {
     /** Further variables, STANDPIPE_…. */
     readonly settings: Readonly<Record<string, string>>;
   }): Promise<CollectorProcess> {
-    const target = `127.0.0.1:${freePort()}`;
-    const admin = `127.0.0.1:${freePort()}`;
-    const controlPort = freePort();
+    const target = `127.0.0.1:${await freePort()}`;
+    const admin = `127.0.0.1:${await freePort()}`;
+    const controlPort = await freePort();
     const child = this.#spawn([...RUNTIME.arguments, "collector/main.ts"], {
       ...RUNTIME.environment,
       ...AWS_ENVIRONMENT,
@@ -176,14 +177,6 @@ export class Children {
     ended.abort();
     this.#running.delete(child);
   }
-}
-
-/** A port that nobody has now. Somebody may take it before it is used; then the bench ends with what they say. */
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
 }
 
 /** Whether something takes connections at host:port. */

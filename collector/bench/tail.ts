@@ -7,6 +7,7 @@ import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from
 import { join, resolve } from "node:path";
 import type { Subprocess } from "bun";
 import { systemClock } from "../clock.ts";
+import { freePort } from "../testing/free-port.ts";
 import { RUNTIME } from "../testing/runtime.ts";
 import type { Endpoint } from "./children.ts";
 import type { Figure, Part } from "./figures.ts";
@@ -106,7 +107,7 @@ async function readAll(
   format: string,
   server: Endpoint,
 ): Promise<{ readonly facts: ProcessFacts; readonly seconds: number }> {
-  const admin = `127.0.0.1:${20_000 + Math.floor(Math.random() * 10_000)}`;
+  const admin = `127.0.0.1:${await freePort()}`;
   const source = {
     name: "bench",
     include: [join(directory, "logs/*.log")],

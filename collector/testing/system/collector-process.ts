@@ -2,10 +2,10 @@
  * The collector as users run it: a process of its own, with its configuration in the environment and its log on standard
  * error. Started, asked, signalled and killed from a test. A restart is a new process with the same options.
  */
-import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { type ConfigInput, configKeys } from "../../config.ts";
+import { freePort } from "../free-port.ts";
 import { RUNTIME } from "../runtime.ts";
 
 const MAIN = join(import.meta.dir, "../../main.ts");
@@ -89,7 +89,7 @@ export interface LedgerView {
   readonly handedOver: number;
 }
 
-/** Ports that nobody listens on. Below the system's own range, so that no outgoing connection takes them meanwhile. */
+/** Ports that nobody listens on: see `freePort`. */
 export async function freePorts(): Promise<Ports> {
   return {
     ingest: await freePort(),
@@ -97,21 +97,6 @@ export async function freePorts(): Promise<Ports> {
     control: await freePort(),
     http: await freePort(),
   };
-}
-
-const PORT_MIN = 20_000;
-const PORT_MAX = 32_000;
-
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN));
-    const isFree = await new Promise<boolean>((resolve) => {
-      const server = createServer();
-      server.once("error", () => resolve(false));
-      server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-    });
-    if (isFree) return port;
-  }
 }
 
 /** The environment of a collector that delivers to `endpoint`, with nothing of this process's own in it. */

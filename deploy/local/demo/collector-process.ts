@@ -1,7 +1,7 @@
 /** The real collector as its own process, started, asked for its status, killed and stopped by the demo. */
-import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
+import { freePort } from "../../../collector/testing/free-port.ts";
 import { RUNTIME } from "../../../collector/testing/runtime.ts";
 
 const ENTRY = join(import.meta.dir, "../../../collector/main.ts");
@@ -81,16 +81,4 @@ export class CollectorProcess {
     this.#process?.kill("SIGTERM");
     return (await this.#process?.exited) ?? 0;
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
