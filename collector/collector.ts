@@ -22,8 +22,8 @@ import { type CollectorStatus, countOpen, type RouteStatus, toLedger } from "./a
 import { Telemetry } from "./admin/telemetry/telemetry.ts";
 import type { Clock, Random } from "./clock.ts";
 
-import type { Config, RouteConfig } from "./config.ts";
-import { tenantLimits } from "./config-tenants.ts";
+import type { Config, RouteConfig } from "./config/config.ts";
+import { tenantLimits } from "./config/tenants.ts";
 import { Adoption } from "./delivery/adoption.ts";
 
 import { forecastDrainSeconds } from "./delivery/pacing/forecast.ts";
@@ -42,9 +42,9 @@ import { ADMISSION_LIMITS_DEFAULT } from "./ingest/admission.ts";
 import type { HttpOptions } from "./ingest/options.ts";
 import { createIngestServer } from "./ingest/server.ts";
 import { Journal } from "./journal/journal.ts";
-import { LITTER_BYTES_MAX, Litter } from "./litter.ts";
 import type { Log } from "./log.ts";
-import { RecycledMemory } from "./recycled-memory.ts";
+import { LITTER_BYTES_MAX, Litter } from "./memory/litter.ts";
+import { RecycledMemory } from "./memory/recycled-memory.ts";
 
 /** What is kept between uses, of memory for messages that come and bodies that go. */
 const RECYCLED_BYTES_MAX = 8 * 1024 * 1024;

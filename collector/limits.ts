@@ -1,5 +1,5 @@
 /**
- * Facts that others set: what Amazon Data Firehose and gRPC allow. What an operator may choose is in config.ts.
+ * Facts that others set: what Amazon Data Firehose and gRPC allow. What an operator may choose is in config/.
  * Sources: the Firehose quota page, and the API reference of PutRecordBatch and Record.
  */
 

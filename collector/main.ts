@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import { systemClock } from "./clock.ts";
 import { type Collector, startCollector } from "./collector.ts";
-import { type Config, loadConfig } from "./config.ts";
+import { type Config, loadConfig } from "./config/config.ts";
 import { lineProblems } from "./delivery/lines.ts";
 import { CollectorError } from "./errors.ts";
 import { createLog } from "./log.ts";

@@ -12,6 +12,8 @@ const LINES_MAX = 400;
 const ROWS: Record<string, readonly string[]> = {
   collector: [
     "*",
+    "memory",
+    "config",
     "identity",
     "otlp",
     "journal",

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import { compileFilter } from "../otlp/filter.ts";
 import { requestType } from "../otlp/request-samples.ts";
 import { withFolder } from "../testing/temporary.ts";

@@ -1,6 +1,6 @@
 /** What a route's configuration says of its lines, made into a transcoder: filter, redaction, shape. */
 import { readFileSync } from "node:fs";
-import type { RouteConfig } from "../config.ts";
+import type { RouteConfig } from "../config/config.ts";
 import { CollectorError } from "../errors.ts";
 import { compileFilter } from "../otlp/filter.ts";
 import { compileRedactor, type Redactor } from "../otlp/redact.ts";

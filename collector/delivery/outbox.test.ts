@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { RecycledMemory } from "../recycled-memory.ts";
+import { RecycledMemory } from "../memory/recycled-memory.ts";
 import { Outbox } from "./outbox.ts";
 import type { PackedRecord } from "./packing/pack.ts";
 

@@ -11,7 +11,7 @@
  * towards `bytesMax`, so memory does not grow with the backlog, nor while nothing is taken. (Halving adds the overhead of
  * the halves to what is held already, at most one for each line of it.)
  */
-import { RecycledMemory } from "../recycled-memory.ts";
+import { RecycledMemory } from "../memory/recycled-memory.ts";
 import { Doorbell } from "./doorbell.ts";
 import { halveRecord, type PackedRecord } from "./packing/pack.ts";
 

@@ -1,11 +1,11 @@
 /** One route, put together from its configuration: a cursor in the journal, and everything between it and a stream. */
 import type { Clock, Random } from "../clock.ts";
-import type { RouteConfig } from "../config.ts";
+import type { RouteConfig } from "../config/config.ts";
 import type { JournalReader, RouteLedger } from "../journal/port.ts";
 import type { Log } from "../log.ts";
+import type { RecycledMemory } from "../memory/recycled-memory.ts";
 import type { Observer } from "../observer.ts";
 import { extractRecord } from "../otlp/edit.ts";
-import type { RecycledMemory } from "../recycled-memory.ts";
 import { Delivery, type DeliveryStatus } from "./delivery.ts";
 import { StreamCheck } from "./firehose/describe.ts";
 import { FirehoseSink } from "./firehose/firehose.ts";

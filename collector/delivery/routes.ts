@@ -10,7 +10,7 @@
  * journal remembers the pause, so that a restart changes nothing.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { RouteConfig } from "../config.ts";
+import type { RouteConfig } from "../config/config.ts";
 import { CollectorError } from "../errors.ts";
 import type { JournalReader, RouteLedger } from "../journal/port.ts";
 import { type Route, type RouteOptions, type RoutePause, startRoute } from "./route.ts";

@@ -5,7 +5,7 @@
  */
 import { type ChannelCredentials, credentials, Metadata, ServerCredentials } from "@grpc/grpc-js";
 import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { Log } from "../log.ts";
 import { Authenticator } from "./authenticator.ts";
 import type { Refusal } from "./identity.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { RecycledMemory } from "../recycled-memory.ts";
+import { RecycledMemory } from "../memory/recycled-memory.ts";
 import { MessageDecoder, PREFIX_BYTES } from "./message-decoder.ts";
 
 const KEPT_BYTES_MAX = 64 * 1024;

@@ -6,8 +6,8 @@
  * (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
  */
 
-import type { RecycledMemory } from "../recycled-memory.ts";
-import { release } from "../release.ts";
+import type { RecycledMemory } from "../memory/recycled-memory.ts";
+import { release } from "../memory/release.ts";
 
 /** What stands before each message. */
 export const PREFIX_BYTES = 5;

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { status } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { CollectorError } from "../errors.ts";
-import { Litter } from "../litter.ts";
+import { Litter } from "../memory/litter.ts";
 import { VirtualClock } from "../testing/virtual-clock.ts";
 import { ADMISSION_LIMITS_DEFAULT } from "./admission.ts";
 import { logsRequest, startIngest, until } from "./fixture.ts";

@@ -14,7 +14,7 @@
  * (UNAVAILABLE with RetryInfo) shortly before its client's deadline. A sender that announces much and sends nothing
  * must not keep the others out: when somebody waits, a call that takes longer than `receiveMsMax` to arrive is refused.
  *
- * Messages lie in memory that is used again (recycled-memory.ts). What they unpack to can't: it counts as litter.
+ * Messages lie in memory that is used again (memory/recycled-memory.ts). What they unpack to can't: it counts as litter.
  */
 import {
   ServerInterceptingCall,
@@ -24,8 +24,8 @@ import {
 } from "@grpc/grpc-js";
 import type { Clock, Random } from "../clock.ts";
 import { assert, CollectorError } from "../errors.ts";
-import type { Litter } from "../litter.ts";
-import type { RecycledMemory } from "../recycled-memory.ts";
+import type { Litter } from "../memory/litter.ts";
+import type { RecycledMemory } from "../memory/recycled-memory.ts";
 import { mendStatus, type PartialStatusObject, toStatus } from "./boundary.ts";
 import type { IngestCounters } from "./counters.ts";
 import { MessageDecoder, PREFIX_BYTES } from "./message-decoder.ts";

@@ -7,8 +7,8 @@
  */
 import { status } from "@grpc/grpc-js";
 import { CollectorError } from "../errors.ts";
-import type { RecycledMemory } from "../recycled-memory.ts";
-import { release } from "../release.ts";
+import type { RecycledMemory } from "../memory/recycled-memory.ts";
+import { release } from "../memory/release.ts";
 import { type Caller, CallerGone } from "./admission.ts";
 import type { ReceptionGate } from "./reception.ts";
 import { Place } from "./stream-reading.ts";

@@ -9,8 +9,8 @@
  */
 import type { ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import type { CollectorError } from "../errors.ts";
-import type { RecycledMemory } from "../recycled-memory.ts";
-import { release } from "../release.ts";
+import type { RecycledMemory } from "../memory/recycled-memory.ts";
+import { release } from "../memory/release.ts";
 import { MessageDecoder } from "./message-decoder.ts";
 import type { Arrival, InnermostCall, ReceptionGate } from "./reception.ts";
 

@@ -18,7 +18,7 @@
 import { Metadata, type StatusObject, status } from "@grpc/grpc-js";
 import type { Random } from "../clock.ts";
 import { assert, CollectorError } from "../errors.ts";
-import type { RecycledMemory } from "../recycled-memory.ts";
+import type { RecycledMemory } from "../memory/recycled-memory.ts";
 import { type PartialStatusObject, toStatus } from "./boundary.ts";
 import { type BatchParts, StreamBatches } from "./stream-batches.ts";
 import { type Place, type StreamCall, StreamReading } from "./stream-reading.ts";

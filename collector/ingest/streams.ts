@@ -13,8 +13,8 @@ import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@
 import type { Clock, Random } from "../clock.ts";
 import { assert, CollectorError } from "../errors.ts";
 import { identityOf } from "../identity/interceptor.ts";
-import type { Litter } from "../litter.ts";
-import type { RecycledMemory } from "../recycled-memory.ts";
+import type { Litter } from "../memory/litter.ts";
+import type { RecycledMemory } from "../memory/recycled-memory.ts";
 import { shuttingDown } from "./admission.ts";
 import { mendStatus, toStatus } from "./boundary.ts";
 import { ReceptionGate, type ReceptionLimits } from "./reception.ts";

@@ -32,7 +32,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CollectorError } from "../errors.ts";
-import { release } from "../release.ts";
+import { release } from "../memory/release.ts";
 import { type Books, openBooks } from "./books.ts";
 import { type CommitGroup, CommitQueue } from "./commit.ts";
 import { Cursor, ROUTE_PREFIX, RouteState } from "./cursors.ts";

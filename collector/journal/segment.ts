@@ -16,7 +16,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { assert, CollectorError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { release } from "../release.ts";
+import { release } from "../memory/release.ts";
 import { checkEntry, openEntry, peekEntry, routeTag } from "./entry.ts";
 import { folderBytes, keepCopy, syncFolder } from "./folder.ts";
 import { fromKey, highest, lowest, toKey } from "./ordinal.ts";

@@ -1,7 +1,7 @@
 /** The reference page, written from the schema and from the table of errors. */
 import { status } from "@grpc/grpc-js";
-import { configKeys } from "../config.ts";
-import { describeBytes } from "../config-values.ts";
+import { configKeys } from "../config/config.ts";
+import { describeBytes } from "../config/values.ts";
 import { ERROR_CODES } from "../errors.ts";
 
 /** The text of collector/REFERENCE.md. */

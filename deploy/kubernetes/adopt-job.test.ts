@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { loadConfig } from "../../collector/config.ts";
+import { loadConfig } from "../../collector/config/config.ts";
 import { parseObjects } from "./objects.ts";
 import { offences } from "./policy.ts";
 import { unknownKeys, wrongValues } from "./schemas.ts";

@@ -6,7 +6,7 @@ import { parse } from "yaml";
 import { toMetrics } from "../../collector/admin/telemetry/metrics.ts";
 import { toPrometheus } from "../../collector/admin/telemetry/open-telemetry.ts";
 import { viewSample } from "../../collector/admin/telemetry/samples.ts";
-import { loadConfig } from "../../collector/config.ts";
+import { loadConfig } from "../../collector/config/config.ts";
 import { HELM, KUBECTL } from "../../collector/testing/kubernetes-tools.ts";
 import { testWith } from "../../collector/testing/tools.ts";
 import { find, podTemplates, renderChart, renderWithComponents } from "./objects.ts";

@@ -1,6 +1,6 @@
 /** The overlays: rendered by Kustomize, held against Kubernetes' schemas, our own rules, and the collector itself. */
 import { expect, test } from "bun:test";
-import { type Config, loadConfig } from "../../collector/config.ts";
+import { type Config, loadConfig } from "../../collector/config/config.ts";
 import { lineProblems } from "../../collector/delivery/lines.ts";
 import { KUBECTL } from "../../collector/testing/kubernetes-tools.ts";
 import { testWith } from "../../collector/testing/tools.ts";

@@ -1,7 +1,7 @@
 /** The components tls and tokens as collectors get them: replicas that find, hear and relieve each other, and nobody else's. */
 import { expect } from "bun:test";
 import { join } from "node:path";
-import { configKeys } from "../../collector/config.ts";
+import { configKeys } from "../../collector/config/config.ts";
 import { Authority, SecretFolder, tlsSecret } from "../../collector/testing/certificates.ts";
 import { KUBECTL } from "../../collector/testing/kubernetes-tools.ts";
 import { compare } from "../../collector/testing/system/client-load.ts";

@@ -1,5 +1,5 @@
 /** `standpipe doctor`, `config …`, `fsck`, `repair`, `quota`: is it right, and is it enough? */
-import { loadConfig } from "../../../collector/config.ts";
+import { loadConfig } from "../../../collector/config/config.ts";
 import { lineProblems } from "../../../collector/delivery/lines.ts";
 import {
   DemandSpread,

@@ -15,7 +15,7 @@
  * A web site elsewhere must not read logs through the browser of an operator whose loopback we listen on: on loopback only names
  * that mean this machine are answered, which a name that was pointed here is not.
  */
-import type { RouteConfig } from "../../config.ts";
+import type { RouteConfig } from "../../config/config.ts";
 import { CollectorError } from "../../errors.ts";
 import type { Authenticator } from "../../identity/authenticator.ts";
 import type { QuarantineEntry } from "../../journal/port.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { loadConfig } from "../../config.ts";
+import { loadConfig } from "../../config/config.ts";
 import { logsRequest } from "../../ingest/fixture.ts";
 import type { CommitEvent } from "../../observer.ts";
 import { VirtualClock } from "../../testing/virtual-clock.ts";

@@ -5,7 +5,7 @@
  * What it shows is what a route would send: its redaction is applied, and its filter, unless another is given.
  */
 import type { Clock } from "../../clock.ts";
-import type { RouteConfig } from "../../config.ts";
+import type { RouteConfig } from "../../config/config.ts";
 import { createTranscoder } from "../../delivery/lines.ts";
 import { CollectorError } from "../../errors.ts";
 import type { CommitEvent } from "../../observer.ts";

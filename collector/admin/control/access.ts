@@ -1,12 +1,12 @@
 /**
  * Who may use the admin service: people have tokens or certificates of their own, which no sender and no replica has.
  * On loopback it is plaintext, and with nothing configured anybody there may; elsewhere it is TLS by the certificate of
- * ingest, and config-admin.ts insists on tokens or authorities.
+ * ingest, and config/admin.ts insists on tokens or authorities.
  */
 import { ServerCredentials } from "@grpc/grpc-js";
 import type { Clock } from "../../clock.ts";
-import type { Config } from "../../config.ts";
-import { isLoopback } from "../../config-identity.ts";
+import type { Config } from "../../config/config.ts";
+import { isLoopback } from "../../config/identity.ts";
 import { Authenticator } from "../../identity/authenticator.ts";
 import { type Current, Rotating } from "../../identity/rotating.ts";
 import { RotatingServerCredentials } from "../../identity/server-credentials.ts";

@@ -6,7 +6,7 @@ import type { AdminHandlers } from "../../../proto/gen/standpipe/admin/v1/Admin.
 import type { Entry } from "../../../proto/gen/standpipe/admin/v1/Entry.ts";
 import type { QuarantinedRecord } from "../../../proto/gen/standpipe/admin/v1/QuarantinedRecord.ts";
 import type { Clock } from "../../clock.ts";
-import type { Config } from "../../config.ts";
+import type { Config } from "../../config/config.ts";
 import type { Route } from "../../delivery/route.ts";
 import type { Routes } from "../../delivery/routes.ts";
 import { CollectorError } from "../../errors.ts";

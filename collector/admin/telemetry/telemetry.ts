@@ -9,7 +9,7 @@
  * The OpenTelemetry SDK is loaded when it is first needed. No log record waits for any of this.
  */
 import type { Clock, Random } from "../../clock.ts";
-import type { TelemetryConfig } from "../../config-telemetry.ts";
+import type { TelemetryConfig } from "../../config/telemetry.ts";
 import { Histogram } from "../../histogram.ts";
 import type { Log } from "../../log.ts";
 import type { CallEvent, CommitEvent, ExportEvent, Observer } from "../../observer.ts";

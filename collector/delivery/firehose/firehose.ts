@@ -15,7 +15,7 @@ import {
   PutRecordBatchCommand,
 } from "@aws-sdk/client-firehose";
 import type { Clock } from "../../clock.ts";
-import { RecycledMemory } from "../../recycled-memory.ts";
+import { RecycledMemory } from "../../memory/recycled-memory.ts";
 import type { Sink } from "../delivery.ts";
 import { base64Length, writeBase64 } from "./base64.ts";
 import { type RecordAnswer, wantsFreshCredentials } from "./outcome.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { loadConfig, type RouteConfig } from "../../config.ts";
+import { loadConfig, type RouteConfig } from "../../config/config.ts";
 import { silentLog } from "../../log.ts";
 import { MemoryJournal, MemoryLedger } from "../../testing/memory-journal.ts";
 import { VirtualClock } from "../../testing/virtual-clock.ts";

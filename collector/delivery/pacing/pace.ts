@@ -8,7 +8,7 @@
  * Decides nothing itself: it carries figures from one to the other.
  */
 import type { Clock, Random } from "../../clock.ts";
-import type { RouteConfig } from "../../config.ts";
+import type { RouteConfig } from "../../config/config.ts";
 import type { JournalReader, RouteLedger } from "../../journal/port.ts";
 import type { Log } from "../../log.ts";
 import type { Peers } from "../peers/peers.ts";

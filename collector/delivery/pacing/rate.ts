@@ -84,7 +84,7 @@ export interface RateStatus {
   readonly isGrowing: boolean;
 }
 
-/** As in config-pacing.ts. */
+/** As in config/pacing.ts. */
 const RISK_DEFAULT: Risk = {
   backlogAgeMsObjective: 60_000,
   throttledFractionMax: 0.006,

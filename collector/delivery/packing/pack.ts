@@ -11,8 +11,8 @@
  */
 import { assert } from "../../errors.ts";
 import { FIREHOSE_BILLING_UNIT_BYTES } from "../../limits.ts";
+import { RecycledMemory } from "../../memory/recycled-memory.ts";
 import type { Lines } from "../../otlp/transcode.ts";
-import { RecycledMemory } from "../../recycled-memory.ts";
 import { type Codec, compressNow, decompressNow } from "./compress.ts";
 import type { Part } from "./parted-line.ts";
 

@@ -7,7 +7,7 @@
  * headers and a small body pass, and of a large one the rest when it is opened, which is when it is read.
  */
 import type { Socket } from "node:net";
-import { release } from "../../release.ts";
+import { release } from "../../memory/release.ts";
 
 export interface RelayEvents {
   /** It is joined; `port` is the far connection's own. */

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import type { Subprocess } from "bun";
-import { type ConfigInput, configKeys } from "../../config.ts";
+import { type ConfigInput, configKeys } from "../../config/config.ts";
 import { freePort } from "../free-port.ts";
 import { RUNTIME } from "../runtime.ts";
 

@@ -1,8 +1,8 @@
 /** The keys of `ingest`: where logs are taken, and within which limits. Used by config.ts alone. */
 import { z } from "zod";
-import { connectionKeys } from "./config-identity.ts";
-import { bytes, GIB, hostAndPort, integer, KIB, MIB, names } from "./config-values.ts";
-import { FIREHOSE_RECORD_BYTES_MAX } from "./limits.ts";
+import { FIREHOSE_RECORD_BYTES_MAX } from "../limits.ts";
+import { connectionKeys } from "./identity.ts";
+import { bytes, GIB, hostAndPort, integer, KIB, MIB, names } from "./values.ts";
 
 export const ingest = z.strictObject({
   address: hostAndPort

@@ -1,6 +1,6 @@
 /** Who may connect, and how that is shown: the part of the schema in config.ts that says so. Used by config.ts alone. */
 import { z } from "zod";
-import { integer, names, url, yesOrNo } from "./config-values.ts";
+import { integer, names, url, yesOrNo } from "./values.ts";
 
 const path = z.string().min(1, "must be the path of a file");
 

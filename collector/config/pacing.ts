@@ -1,5 +1,5 @@
 /** The keys of a route that say how far it may go in looking for its stream's limit. Used by config.ts alone. */
-import { fraction, integer } from "./config-values.ts";
+import { fraction, integer } from "./values.ts";
 
 /** Part of every route. */
 export const pacingKeys = {

@@ -4,7 +4,7 @@
  */
 import { parse } from "yaml";
 import { z } from "zod";
-import { nearest, yesOrNo } from "./config-values.ts";
+import { nearest, yesOrNo } from "./values.ts";
 
 /** A text that is a structure, as an environment variable has it. */
 function structured(value: unknown): unknown {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { configKeys, loadConfig } from "./config.ts";
-import { tenantLimits } from "./config-tenants.ts";
+import { tenantLimits } from "./tenants.ts";
 
 const MINIMAL = { STANDPIPE_FIREHOSE_STREAM: "logs" };
 

@@ -11,7 +11,7 @@
  *   who have no other view, and look no more: JavaScriptCore counts each ArrayBuffer as memory of its own, and looks for
  *   garbage where there is none.
  */
-import { assert } from "./errors.ts";
+import { assert } from "../errors.ts";
 import { release } from "./release.ts";
 
 /** Less is not worth keeping account of. */

@@ -1,7 +1,7 @@
 /** How an operator reaches the collector: the section `admin`. Used by config.ts alone. */
 import { z } from "zod";
-import { isLoopback } from "./config-identity.ts";
-import { hostAndPort } from "./config-values.ts";
+import { isLoopback } from "./identity.ts";
+import { hostAndPort } from "./values.ts";
 
 const path = z.string().min(1, "must be the path of a file");
 

@@ -1,6 +1,6 @@
 /** What values in the configuration look like, and how what is wrong with them is said. Used by config.ts alone. */
 import { z } from "zod";
-import { editDistance } from "./edit-distance.ts";
+import { editDistance } from "../edit-distance.ts";
 
 export const KIB = 1024;
 export const MIB = 1024 * KIB;

@@ -1,6 +1,6 @@
 /** The section `telemetry`: what the collector tells of itself beyond /metrics and its log lines. Used by config.ts alone. */
 import { z } from "zod";
-import { integer, url } from "./config-values.ts";
+import { integer, url } from "./values.ts";
 
 const NUMBER = "must be a number from 0 to 1";
 

@@ -1,7 +1,7 @@
 /** What one tenant may take of what all share: the part of the schema in config.ts that says so. */
 import { z } from "zod";
-import { anyBytes, anyInteger, GIB, KIB, listOrJson } from "./config-values.ts";
-import { TENANT_NAME } from "./limits.ts";
+import { TENANT_NAME } from "../limits.ts";
+import { anyBytes, anyInteger, GIB, KIB, listOrJson } from "./values.ts";
 
 const keys = {
   bytesPerSecond: anyBytes(KIB, 10 * GIB)

@@ -6,13 +6,15 @@
  */
 import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
-import { admin, adminRelations } from "./config-admin.ts";
-import { identity, identityRelations, peerIdentityKeys } from "./config-identity.ts";
-import { ingest } from "./config-ingest.ts";
-import { lineKeys } from "./config-lines.ts";
-import { pacingKeys } from "./config-pacing.ts";
-import { telemetry } from "./config-telemetry.ts";
-import { tenantRelations, tenants } from "./config-tenants.ts";
+import { CollectorError } from "../errors.ts";
+import { FIREHOSE_DEAGGREGATED_LINES_MAX, FIREHOSE_RECORD_BYTES_MAX } from "../limits.ts";
+import { admin, adminRelations } from "./admin.ts";
+import { identity, identityRelations, peerIdentityKeys } from "./identity.ts";
+import { ingest } from "./ingest.ts";
+import { lineKeys } from "./lines.ts";
+import { pacingKeys } from "./pacing.ts";
+import { telemetry } from "./telemetry.ts";
+import { tenantRelations, tenants } from "./tenants.ts";
 import {
   anyBytes,
   anyInteger,
@@ -26,9 +28,7 @@ import {
   nearest,
   url,
   yesOrNo,
-} from "./config-values.ts";
-import { CollectorError } from "./errors.ts";
-import { FIREHOSE_DEAGGREGATED_LINES_MAX, FIREHOSE_RECORD_BYTES_MAX } from "./limits.ts";
+} from "./values.ts";
 
 const journal = z.strictObject({
   directory: z.string().min(1).default("./journal").describe("The journal's folder. One process at a time."),
