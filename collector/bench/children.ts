@@ -67,6 +67,15 @@ export class Children {
     return { name: "null server", target, facts: () => readProcessFacts(child.pid) };
   }
 
+  /** See bare-journal.ts. */
+  async startBareJournal(directory: string): Promise<Endpoint> {
+    const target = `127.0.0.1:${await freePort()}`;
+    const words = ["collector/bench/bare-journal.ts", target, directory];
+    const child = this.#spawn([...RUNTIME.arguments, ...words], RUNTIME.environment);
+    await this.#until(child, "the bare journal", () => canConnect(target));
+    return { name: "bare journal", target, facts: () => readProcessFacts(child.pid) };
+  }
+
   /** The local Firehose, unlimited, which counts what comes and keeps nothing; with one stream of that name. */
   async startFirehose(directory: string, stream: string): Promise<FirehoseProcess> {
     const port = await freePort();

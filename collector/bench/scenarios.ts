@@ -1,9 +1,10 @@
 /**
  * The scenarios, each with processes of its own. All hold the collector to something measured in the same run:
  *
- *   ingest     null server | collector that can't deliver, in turn: what taking, journalling and acknowledging costs.
- *              Its stream does not exist, so delivery reads ahead once (4 MiB), is refused, and from then on only asks
- *              again every few seconds; that it delivered nothing is checked.
+ *   ingest     null server | collector that can't deliver | the given parts by themselves (bare-journal.ts), in turn: what
+ *              taking, journalling and acknowledging costs. The collector's stream does not exist, so delivery reads ahead
+ *              once (4 MiB), is refused, and from then on only asks again every few seconds; that it delivered nothing is
+ *              checked.
  *   delivery   null server | collector with a discarding Firehose, in turn, until all is delivered: the whole way.
  *   latency    a bare synced write | an acknowledged export, in turn, at 5,000 logs/s: 100 requests of 50 a second.
  *   watched    a collector | the same with an open page, its tail and tail -f, in turn; one without | one with telemetry.
@@ -77,7 +78,10 @@ export async function runScenarios(scenarios: readonly Scenario[], options: Scen
 async function measureIngest(stage: Stage): Promise<Figure[]> {
   const nullServer = await stage.children.startNullServer();
   const { collector } = await startParts(stage, "no-such-stream");
-  const [ofNull, ofCollector] = await inTurn(stage, "ingest", [nullServer, collector], () => Promise.resolve());
+  const bare = await stage.children.startBareJournal(join(stage.directory, "bare"));
+  const endpoints = [nullServer, collector, bare] as const;
+  const [ofNull, ofCollector, ofBare] = await inTurn(stage, "ingest", endpoints, () => Promise.resolve());
+  const nullUs = { label: "null", unit: "us", rounds: ofNull.map((round) => round.cpuUsPerLog) } as const;
   const status = await collector.status();
   const [route] = status.routes;
   if (route === undefined || route.delivery.delivered.records > 0) throw new Error("delivery was to stand still");
@@ -93,8 +97,15 @@ async function measureIngest(stage: Stage): Promise<Figure[]> {
       name: "CPU per log, ingest to acknowledged",
       reach: { bound: "most", of: 2 },
       over: { label: "collector", unit: "us", rounds: ofCollector.map((round) => round.cpuUsPerLog) },
-      under: { label: "null", unit: "us", rounds: ofNull.map((round) => round.cpuUsPerLog) },
+      under: nullUs,
       note: `delivery stood still (its stream does not exist): ${route.delivery.calls} calls, nothing delivered`,
+    }),
+    ratioFigure({
+      name: "CPU per log of grpc-js, zstd and LevelDB alone",
+      reach: undefined,
+      over: { label: "bare journal", unit: "us", rounds: ofBare.map((round) => round.cpuUsPerLog) },
+      under: nullUs,
+      note: "the same server that writes what it is sent, synced, and does nothing else (bare-journal.ts)",
     }),
     residentFigure("resident memory, at most, while nothing could be delivered", collector, [
       { label: "requests waiting", value: status.journal.committedBytes, unit: "bytes" },

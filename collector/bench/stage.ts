@@ -44,16 +44,19 @@ export interface Round {
   readonly cpuUsPerLog: number;
 }
 
-/** Saturates the two in turn, and waits for `settle` after each; its time and CPU count to the log records before it. */
-export async function inTurn(
+/** The rounds of each endpoint, in the order that they were given in. */
+export type RoundsOf<E extends readonly Endpoint[]> = { readonly [K in keyof E]: Round[] };
+
+/** Saturates each in turn, and waits for `settle` after it; its time and CPU count to the log records before it. */
+export async function inTurn<const E extends readonly Endpoint[]>(
   stage: Stage,
   name: string,
-  endpoints: readonly [Endpoint, Endpoint],
+  endpoints: E,
   settle: (endpoint: Endpoint) => Promise<void>,
   /** Called before each round; what it returns ends what it began. */
   begin: (endpoint: Endpoint) => Promise<() => void> = async () => () => undefined,
-): Promise<[Round[], Round[]]> {
-  const rounds: [Round[], Round[]] = [[], []];
+): Promise<RoundsOf<E>> {
+  const rounds = endpoints.map((): Round[] => []);
   const measure = async (endpoint: Endpoint, durationMs: number): Promise<Round> => {
     const end = await begin(endpoint);
     const before = endpoint.facts().cpuSeconds;
@@ -73,9 +76,9 @@ export async function inTurn(
   for (const endpoint of endpoints) await measure(endpoint, WARM_UP_MS);
   for (let round = 1; round <= ROUNDS; round++) {
     stage.tell(`${name}: round ${round} of ${ROUNDS}`);
-    for (const [index, endpoint] of endpoints.entries()) rounds[index as 0 | 1].push(await measure(endpoint, ROUND_MS));
+    for (const [index, endpoint] of endpoints.entries()) rounds[index]?.push(await measure(endpoint, ROUND_MS));
   }
-  return rounds;
+  return rounds as RoundsOf<E>;
 }
 
 export function assertAllTaken(name: string, refused: Readonly<Record<string, number>>): void {
