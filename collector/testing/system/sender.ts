@@ -17,7 +17,7 @@ export interface SenderOptions {
 }
 
 /** What a collector may say that is dying, stopping or full. Anything else would make a client drop its logs. */
-const PASSING: readonly number[] = [status.UNAVAILABLE, status.CANCELLED, status.DEADLINE_EXCEEDED];
+export const PASSING: readonly number[] = [status.UNAVAILABLE, status.CANCELLED, status.DEADLINE_EXCEEDED];
 
 const RETRY_MS = 20;
 
@@ -71,13 +71,18 @@ export class Sender implements Disposable {
 
 /**
  * An ExportLogsServiceRequest with one log record per key, whose body is the key and a filling that compresses as badly
- * as logs do. Written by hand (field numbers: proto/opentelemetry/proto/logs/v1/logs.proto): a test must be cheap.
+ * as logs do.
  */
 export function encodeRequest(keys: readonly string[], bodyBytes = 100): Buffer {
-  const records = keys.map((key) => {
-    const text = Buffer.from(`${key} `.padEnd(bodyBytes, fillingOf(key)));
-    return field(2, field(5, field(1, text)));
-  });
+  return encodeBodies(keys.map((key) => `${key} `.padEnd(bodyBytes, fillingOf(key))));
+}
+
+/**
+ * An ExportLogsServiceRequest with one log record per body. Written by hand (field numbers:
+ * proto/opentelemetry/proto/logs/v1/logs.proto): a test must be cheap.
+ */
+export function encodeBodies(bodies: readonly string[]): Buffer {
+  const records = bodies.map((body) => field(2, field(5, field(1, Buffer.from(body)))));
   return field(1, field(2, Buffer.concat(records)));
 }
 
