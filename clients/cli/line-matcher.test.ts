@@ -9,7 +9,7 @@ const RUNS = 800;
 
 function run(automaton: Automaton, bytes: Uint8Array): boolean | undefined {
   const lane: Lane = { at: 0, end: bytes.length, state: automaton.begin() };
-  automaton.run(bytes, lane, undefined);
+  automaton.run(bytes, lane, []);
   return automaton.end(lane.state);
 }
 
@@ -179,4 +179,27 @@ test("states that are forgotten in the middle of a text change nothing", () => {
     expect(run(automaton, bytes)).toBe(expected);
   }
   expect(automaton.generation).toBeGreaterThan(generation + 2);
+});
+
+test("states that are forgotten while several lines are gone through change nothing", () => {
+  const written = "a[^z]{18}b";
+  const blocks = fc.sample(fc.string({ unit: fc.constantFrom("a", "c"), minLength: 18, maxLength: 18 }), {
+    numRuns: 900,
+    seed: 2,
+  });
+  const lines = Array.from({ length: 9 }, (_, line) => {
+    // Each line is of its own length, and they end in the middle of each other.
+    const own = blocks.slice(line * 100, line * 100 + 60 + 4 * line).map((each) => each + " ".repeat(600));
+    return `${own.join("")}${line % 3 === 0 ? `a${"c".repeat(18)}b` : "a"}${"-".repeat(line)}`;
+  });
+  const all = Buffer.from(lines.map((line) => `${line}\n`).join(""));
+  let end = 0;
+  const ends = Uint32Array.from(lines, (line) => {
+    end += line.length + 1;
+    return end;
+  });
+  const asked = [...lines.keys()];
+  const expected = lines.map((_, line) => (line % 3 === 0 ? 1 : 0));
+  const matcher = matcherOf(written);
+  for (let round = 0; round < 3; round++) expect([...matcher.matching(all, ends, asked)].slice(0, 9)).toEqual(expected);
 });

@@ -8,7 +8,7 @@
 import { RE2JS, RE2JSSyntaxException } from "re2js";
 import { atomsOf, GAP, type PatternScreen, screenOfNode } from "../../collector/otlp/pattern-screen.ts";
 import { type Node, type Pattern, readPattern } from "../../collector/otlp/pattern-syntax.ts";
-import { Automaton, type Lane } from "./automaton.ts";
+import { Automaton, type Lane, type Lanes, SETTLED } from "./automaton.ts";
 import { Failure } from "./failure.ts";
 
 export interface Words {
@@ -37,7 +37,7 @@ export class LineMatcher {
   #passed = 0;
   #screenedSince = -1;
   #isInSameEnd = false;
-  readonly #lanes: readonly [LineLane, LineLane] = [newLane(), newLane()];
+  readonly #lanes: Lanes<LineLane> = [newLane(), newLane(), newLane(), newLane()];
   #verdicts = new Uint8Array(0);
   /** The line that was begun before: where it lies, how much of its end the one before it has as well, and since when. */
   #startBefore = 0;
@@ -103,27 +103,23 @@ export class LineMatcher {
         }
         return false;
       };
-      const finish = (lane: LineLane, other: Lane | undefined): void => {
-        const verdict = this.#finish(automaton, lane, other, lines);
+      const finish = (lane: LineLane): void => {
+        const verdict = this.#finish(automaton, lane, lines);
         const isSure = verdict === false || (verdict === true && this.#pattern?.isExact === true);
         verdicts[lane.position] = (isSure ? verdict : byRe2(asked[lane.position] as number)) ? 1 : 0;
+        lane.state = SETTLED;
       };
-      const [one, other] = this.#lanes;
-      let isOneOpen = begin(one);
-      let isOtherOpen = begin(other);
-      while (isOneOpen && isOtherOpen) {
-        automaton.runBoth(lines, one, other);
-        if (isAtEnd(automaton, one)) {
-          finish(one, other);
-          isOneOpen = begin(one);
-        }
-        if (isAtEnd(automaton, other)) {
-          finish(other, isOneOpen ? one : undefined);
-          isOtherOpen = begin(other);
+      const lanes = this.#lanes;
+      const open = new Set(lanes.filter(begin));
+      while (open.size === lanes.length) {
+        automaton.runAbreast(lines, lanes);
+        for (const lane of lanes) {
+          if (!isAtEnd(automaton, lane)) continue;
+          finish(lane);
+          if (!begin(lane)) open.delete(lane);
         }
       }
-      if (isOneOpen) finish(one, undefined);
-      if (isOtherOpen) finish(other, undefined);
+      for (const lane of open) finish(lane);
     }
     for (; next < asked.length; next++) verdicts[next] = byRe2(asked[next] as number) ? 1 : 0;
     return verdicts;
@@ -146,8 +142,8 @@ export class LineMatcher {
   }
 
   /** Whether the line matches; undefined where the automaton can't say. */
-  #finish(automaton: Automaton, lane: LineLane, other: Lane | undefined, lines: Buffer): boolean | undefined {
-    automaton.run(lines, lane, other);
+  #finish(automaton: Automaton, lane: LineLane, lines: Buffer): boolean | undefined {
+    automaton.run(lines, lane, this.#lanes);
     if (!automaton.isSettled(lane.state) && lane.end < lane.lineEnd) {
       const { state, sameSince } = lane;
       const { generation } = automaton;
@@ -160,7 +156,7 @@ export class LineMatcher {
       if (known !== undefined) lane.state = known;
       else {
         lane.end = lane.lineEnd;
-        automaton.run(lines, lane, other);
+        automaton.run(lines, lane, this.#lanes);
         if (generation === automaton.generation) this.#known.set(state, lane.state);
       }
     }
@@ -194,7 +190,7 @@ interface LineLane extends Lane {
 }
 
 function newLane(): LineLane {
-  return { at: 0, end: 0, state: 0, lineEnd: 0, sameSince: 0, position: 0 };
+  return { at: 0, end: 0, state: SETTLED, lineEnd: 0, sameSince: 0, position: 0 };
 }
 
 function isAtEnd(automaton: Automaton, lane: Lane): boolean {

@@ -36,6 +36,8 @@ export class Search {
   readonly #transcoder: Transcoder;
   readonly #matcher: LineMatcher | undefined;
   readonly #query: Query;
+  /** 0, 1, 2 and so on. */
+  readonly #below: number[] = [];
 
   /** With `collectorId` each line begins with its record id. Throws Failure. */
   constructor(query: Query, collectorId: string | undefined) {
@@ -63,8 +65,9 @@ export class Search {
     // That they hold the plain part has been seen.
     const isSure = matcher === undefined || (matcher.isPlain && !this.#query.isInverted);
     const verdicts = isSure ? undefined : matcher.matching(all, ends, asked);
-    for (const [position, line] of asked.entries()) {
+    for (let position = 0; position < asked.length; position++) {
       if (verdicts !== undefined && (verdicts[position] === 1) === this.#query.isInverted) continue;
+      const line = asked[position] as number;
       const end = (ends[line] as number) - 1;
       yield {
         ordinal: first + BigInt(indexes[line] as number),
@@ -76,6 +79,8 @@ export class Search {
   /** The lines that may be looked for, by all but the pattern itself. */
   #asked(all: Buffer, ends: Uint32Array, count: number, committedAtMs: number): number[] {
     const parts = this.#query.isInverted ? [] : (this.#matcher?.plainParts ?? []);
+    const { sinceMs, untilMs } = this.#query;
+    if (parts.length === 0 && sinceMs === undefined && untilMs === undefined) return this.#allBelow(count);
     const hits = parts.map((part) => all.indexOf(part));
     const asked: number[] = [];
     let start = 0;
@@ -88,6 +93,14 @@ export class Search {
       start = end;
     }
     return asked;
+  }
+
+  #allBelow(count: number): number[] {
+    if (this.#below.length !== count) {
+      this.#below.length = Math.min(this.#below.length, count);
+      while (this.#below.length < count) this.#below.push(this.#below.length);
+    }
+    return this.#below;
   }
 
   #isInTime(all: Buffer, start: number, end: number, committedAtMs: number): boolean {
