@@ -20,6 +20,7 @@ import { adminDefinition } from "./protocol.ts";
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface ConnectionOptions {
+  /** Several of them with commas between. */
   readonly address: string;
   /** Every address that the name stands for. */
   readonly all: boolean;
@@ -97,24 +98,35 @@ export class Connection {
 
 /** The collectors that are meant. Throws Failure. */
 export async function connect(options: ConnectionOptions): Promise<Connection[]> {
-  const { address } = options;
-  const [, host = "", port = ""] = /^(\[[0-9a-fA-F:.]+\]|[^:\s]+):(\d{1,5})$/.exec(address) ?? [];
-  if (port === "" || Number(port) > 65_535) {
-    throw new Failure(`${address} is no address: say host:port, for example 127.0.0.1:4320`);
-  }
+  const named = options.address.split(",").map(parseAddress);
   const metadata = new Metadata();
   metadata.set("standpipe-user", `${userName()}@${hostname()}`);
   if (options.tokenFile !== undefined) metadata.set("authorization", `Bearer ${readToken(options.tokenFile)}`);
   const channel = channelOf(options);
-  const addresses = options.all ? await resolve(host, port) : [address];
-  return addresses.map((each) => new Connection(each, channel, metadata, options));
+  const found = options.all ? (await Promise.all(named.map(resolve))).flat() : named.map(({ address }) => address);
+  return [...new Set(found)].map((each) => new Connection(each, channel, metadata, options));
 }
 
-async function resolve(host: string, port: string): Promise<string[]> {
+interface NamedAddress {
+  readonly address: string;
+  readonly host: string;
+  readonly port: string;
+}
+
+function parseAddress(text: string): NamedAddress {
+  const address = text.trim();
+  const [, host = "", port = ""] = /^(\[[0-9a-fA-F:.]+\]|[^:\s]+):(\d{1,5})$/.exec(address) ?? [];
+  if (port === "" || Number(port) > 65_535) {
+    throw new Failure(`${address} is no address: say host:port, for example 127.0.0.1:4320`);
+  }
+  return { address, host, port };
+}
+
+async function resolve({ host, port }: NamedAddress): Promise<string[]> {
   try {
     const found = await lookup(host.replace(/^\[|\]$/g, ""), { all: true });
     const names = found.map(({ address }) => (isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`));
-    return [...new Set(names)].sort();
+    return names.sort();
   } catch (reason) {
     const code = (reason as { code?: string }).code ?? String(reason);
     throw new Failure(`${host} stands for no address (${code}): name the headless Service of the collectors`);

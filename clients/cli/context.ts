@@ -46,6 +46,9 @@ export class Context {
   readonly terminal: Terminal;
   readonly common: CommonOptions;
   #drawnAtMs = 0;
+  #isBarOpen = false;
+  /** Whose answer is shown, where several are asked. */
+  #oneOfMany: string | undefined;
 
   constructor(terminal: Terminal, common: CommonOptions) {
     this.terminal = terminal;
@@ -61,11 +64,24 @@ export class Context {
   }
 
   out(text: string): void {
+    this.endProgress();
     this.terminal.out(text.endsWith("\n") ? text : `${text}\n`);
   }
 
-  json(value: unknown): void {
-    this.out(JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? String(each) : each), 2));
+  /** Says whose it is, where several collectors are asked. */
+  json(value: object): void {
+    this.out(toJson(this.#named(value), 2));
+  }
+
+  /** The same in one line, for values without end. */
+  jsonLine(value: object): void {
+    this.out(toJson(this.#named(value), 0));
+  }
+
+  #named(value: object): object {
+    const address = this.#oneOfMany;
+    if (address === undefined) return value;
+    return Array.isArray(value) ? { address, list: value } : { address, ...value };
   }
 
   colour(name: keyof typeof COLOURS, text: string): string {
@@ -79,7 +95,15 @@ export class Context {
     if (done < of && nowMs - this.#drawnAtMs < DONE_MS_MIN) return;
     this.#drawnAtMs = nowMs;
     const full = Math.round((20 * done) / Math.max(1, of));
-    this.terminal.err(`\r${what} [${"#".repeat(full).padEnd(20)}] ${done}/${of}${done >= of ? "\n" : ""}`);
+    this.#isBarOpen = true;
+    this.terminal.err(`\r${what} [${"#".repeat(full).padEnd(20)}] ${done}/${of}`);
+    if (done >= of) this.endProgress();
+  }
+
+  /** What comes next begins a line of its own. */
+  endProgress(): void {
+    if (this.#isBarOpen) this.terminal.err("\n");
+    this.#isBarOpen = false;
   }
 
   /** Asks all collectors that are meant, one after the other; one that fails does not keep the others from being asked. */
@@ -92,13 +116,11 @@ export class Context {
         if (this.signal.aborted) break;
         if (connections.length === 1) return await ask(connection, false);
         if (!this.isJson) this.out(this.colour("bold", `== ${connection.address}`));
+        this.#oneOfMany = connection.address;
         try {
           worst = Math.max(worst, await ask(connection, true));
         } catch (reason) {
-          const failure = toFailure(reason);
-          if (failure === undefined) throw reason;
-          this.terminal.err(`standpipe: ${failure.message}\n`);
-          worst = Math.max(worst, failure.exitCode);
+          worst = Math.max(worst, this.tellFailure(reason));
         }
       }
     } finally {
@@ -107,22 +129,42 @@ export class Context {
     return worst;
   }
 
+  /** Asks all collectors that are meant at once: for what is told of them together. */
+  async together<T>(ask: (connections: readonly Connection[]) => Promise<T>): Promise<T> {
+    this.#assertOnline();
+    const connections = await connect(this.common);
+    try {
+      return await ask(connections);
+    } finally {
+      for (const connection of connections) connection.close();
+    }
+  }
+
+  /** Says what went wrong with one of several, and what to end with for it. Throws what is none of ours. */
+  tellFailure(reason: unknown): number {
+    const failure = toFailure(reason);
+    if (failure === undefined) throw reason;
+    this.endProgress();
+    this.terminal.err(`standpipe: ${failure.message}\n`);
+    return failure.exitCode;
+  }
+
   /** For what must not be done to several at once. */
   async one<T>(ask: (connection: Connection) => Promise<T>): Promise<T> {
     this.#assertOnline();
-    if (this.common.all) throw new Failure("this is done to one collector at a time: leave --all out");
-    const [connection] = await connect(this.common);
-    if (connection === undefined) throw new Failure("no collector was named");
-    try {
+    if (this.common.all || this.common.address.includes(","))
+      throw new Failure("this is done to one collector at a time: leave --all out, and name one address");
+    return await this.together(async ([connection]) => {
+      if (connection === undefined) throw new Failure("no collector was named");
       return await ask(connection);
-    } finally {
-      connection.close();
-    }
+    });
   }
 
   /** Throws Failure where Ctrl-C was pressed: what was done until then is a part, and must not be taken for all of it. */
   assertNotStopped(words: string): void {
-    if (this.signal.aborted) throw new Failure(`stopped: ${words}`, EXIT_STOPPED);
+    if (!this.signal.aborted) return;
+    this.endProgress();
+    throw new Failure(`stopped: ${words}`, EXIT_STOPPED);
   }
 
   /** The journal of --journal, looked into; nothing in it changes. */
@@ -138,6 +180,7 @@ export class Context {
   /** Asks a person to type `word`; `instead` are the words that say it beforehand. Throws Failure where nobody agrees. */
   async confirm(question: string, word: string, instead = "--yes"): Promise<void> {
     const answer = await this.terminal.ask(`${question}\nType ${word} to go on: `);
+    if (this.signal.aborted) throw new Failure("stopped: nothing was changed", EXIT_STOPPED);
     if (answer === undefined) throw new Failure(`${question} Nobody is there to ask: add ${instead} if that is meant`);
     if (answer.trim() !== word) throw new Failure("not confirmed: nothing was changed", EXIT_FOUND);
   }
@@ -148,4 +191,8 @@ export class Context {
       "this needs a running collector: leave --journal out (what works on a folder says so in its --help)",
     );
   }
+}
+
+function toJson(value: object, space: number): string {
+  return JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? String(each) : each), space);
 }

@@ -91,8 +91,18 @@ const terminal: Terminal = {
   ask: async (question) => {
     if (process.stdin.isTTY !== true) return undefined;
     const lines = createInterface({ input: process.stdin, output: process.stderr });
+    // The terminal hands over Ctrl-C as a key meanwhile.
+    lines.on("SIGINT", stop);
+    // Where the input ends, the question itself is never answered.
+    const isClosed = new Promise<undefined>((resolve) => lines.once("close", () => resolve(undefined)));
+    const answer = lines.question(question, { signal: stopped.signal }).catch((reason: unknown) => {
+      if (stopped.signal.aborted) return undefined;
+      throw reason;
+    });
     try {
-      return await lines.question(question, { signal: stopped.signal });
+      const given = await Promise.race([answer, isClosed]);
+      if (given === undefined) process.stderr.write("\n");
+      return given ?? "";
     } finally {
       lines.close();
     }

@@ -91,7 +91,10 @@ function addCommand(parser: Parser, command: Command, terminal: Terminal, onCode
 
 function addConnectionOptions(parser: Parser, terminal: Terminal): void {
   parser
-    .option("--address <host:port>", `a collector's admin.grpcAddress (${addressDefault(terminal)})`)
+    .option(
+      "--address <host:port>",
+      `a collector's admin.grpcAddress (${addressDefault(terminal)}); several with commas between`,
+    )
     .option("--all", "every collector that the name in --address stands for: a headless Service")
     .option("--timeout <seconds>", "how long an answer may take", TIMEOUT_SECONDS_DEFAULT)
     .option("--token-file <file>", "a token of admin.tokens")

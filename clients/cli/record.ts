@@ -14,7 +14,8 @@ interface RecordLine {
 
 const SEVERITIES = ["", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 
-export function showLine(context: Context, ordinal: bigint, line: string): string {
+/** `name`: the ordinal, with the collector's id before it where several are shown. */
+export function showLine(context: Context, name: string, line: string): string {
   // JSON escapes control characters but those from 0x7f to 0x9f, and a terminal obeys some of these.
   if (context.isJson) return line.replace(/[\u007f-\u009f]/g, (each) => `\\u00${each.charCodeAt(0).toString(16)}`);
   const record = JSON.parse(line) as RecordLine;
@@ -24,7 +25,7 @@ export function showLine(context: Context, ordinal: bigint, line: string): strin
   const service = resource?.attributes?.["service.name"];
   const pairs = Object.entries(attributes ?? {}).map(([key, value]) => `${key}=${plain(value)}`);
   return [
-    context.colour("grey", String(ordinal)),
+    context.colour("grey", name),
     context.colour("grey", (timestamp ?? observedTimestamp ?? "-").replace(/(\.\d{3})\d*Z$/, "$1Z")),
     context.colour(colour, harmless(severity).padEnd(5)),
     ...(service === undefined ? [] : [context.colour("bold", harmless(plain(service)))]),

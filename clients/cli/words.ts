@@ -14,6 +14,11 @@ export function countWord(count: number | bigint | string | undefined): string {
   return BigInt(count ?? 0).toLocaleString("en-US");
 }
 
+/** "is" of one, "are" of any other number. */
+export function areWord(count: number | bigint | string): string {
+  return BigInt(count) === 1n ? "is" : "are";
+}
+
 /** "1 segment", "2 segments". */
 export function numberOf(count: number | bigint | string, what: string): string {
   return `${countWord(count)} ${what}${BigInt(count) === 1n ? "" : "s"}`;

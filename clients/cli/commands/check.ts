@@ -12,9 +12,9 @@ import { type Command, textOf } from "../command.ts";
 import type { Connection } from "../connection.ts";
 import type { Context } from "../context.ts";
 import { EXIT_FOUND, Failure, toFailure } from "../failure.ts";
-import { bytesWord, countWord, durationWord, numberOf, percentWord, table } from "../words.ts";
+import { areWord, bytesWord, countWord, durationWord, numberOf, percentWord, table } from "../words.ts";
 import { toCount } from "./quarantine.ts";
-import { readStatus, type StatusView, worries } from "./status.ts";
+import { type RouteView, readStatus, type StatusView, worries } from "./status.ts";
 
 const doctorCommand: Command = {
   name: "doctor",
@@ -54,7 +54,7 @@ function diagnose(status: StatusView): Check[] {
     },
     {
       isGood: ingest.heldCalls === 0,
-      what: `${countWord(ingest.heldCalls)} calls of senders are held back for want of room`,
+      what: `${numberOf(ingest.heldCalls, "call")} of senders ${areWord(ingest.heldCalls)} held back for want of room`,
     },
     ...found.map((what) => ({ isGood: false, what })),
   ];
@@ -87,29 +87,42 @@ const quotaCommand: Command = {
   name: "quota",
   summary: "what each route needs against what its stream takes, with the text that asks AWS for more",
   options: [{ flags: "--for <seconds>", description: "how long to look on", fallback: "10" }],
-  examples: ["standpipe quota", "standpipe quota --for 600"],
+  examples: ["standpipe quota", "standpipe quota --for 600 --all --address standpipe-headless:4320"],
   run: async (context, _words, options) => {
     const seconds = toCount(textOf(options, "for") ?? "");
     if (seconds < 1) throw new Failure("--for is a second at least");
-    return await context.each((connection) => tellQuota(context, connection, seconds));
+    return await context.together((connections) => tellQuota(context, connections, seconds));
   },
 };
 
-async function tellQuota(context: Context, connection: Connection, seconds: number): Promise<number> {
+/** What all of them need of each stream, added up: its limit is for all. */
+async function tellQuota(context: Context, connections: readonly Connection[], seconds: number): Promise<number> {
   const spreads = new Map<string, DemandSpread>();
-  let status = await readStatus(connection);
-  for (let second = 1; second <= seconds && !context.signal.aborted; second++) {
-    await pause(1_000, context.signal);
-    status = await readStatus(connection);
-    for (const { route, pace } of status.routes) {
-      const spread = spreads.get(route) ?? new DemandSpread();
-      spread.note(pace.wantsBytesPerSecond, 1);
-      spreads.set(route, spread);
+  const streams = new Map<string, RouteView>();
+  const look = async (isNoted: boolean): Promise<void> => {
+    const wants = new Map<string, number>();
+    for (const status of await Promise.all(connections.map(readStatus))) {
+      for (const each of status.routes) {
+        const key = `${each.route} ${each.stream}`;
+        streams.set(key, each);
+        wants.set(key, (wants.get(key) ?? 0) + each.pace.wantsBytesPerSecond);
+      }
     }
+    for (const [key, bytesPerSecond] of isNoted ? wants : []) {
+      const spread = spreads.get(key) ?? new DemandSpread();
+      spread.note(bytesPerSecond, 1);
+      spreads.set(key, spread);
+    }
+  };
+  await look(false);
+  for (let second = 1; second <= seconds; second++) {
+    await pause(1_000, context.signal);
+    await look(true);
+    if (context.signal.aborted) break;
     context.progress("looking on", second, seconds);
   }
-  const found = status.routes.map(({ route, stream, quota, pace }) => {
-    const spread = spreads.get(route) ?? new DemandSpread();
+  const found = [...streams].map(([key, { route, stream, quota, pace }]) => {
+    const spread = spreads.get(key) ?? new DemandSpread();
     const complete = { ...quota, recordsPerSecond: 0, requestsPerSecond: 0, ...(quota as object) };
     const needed = spread.quantile(0.99) ?? 0;
     const text = limitIncreaseRequest({ stream, region: undefined, quota: complete, spread });
@@ -120,6 +133,8 @@ async function tellQuota(context: Context, connection: Connection, seconds: numb
       source: pace.source,
       needed,
       peak: spread.peakBytesPerSecond,
+      collectors: connections.length,
+      replicas: pace.replicas,
       text,
     };
   });
@@ -140,6 +155,13 @@ async function tellQuota(context: Context, connection: Connection, seconds: numb
   ]);
   context.out(table(["ROUTE", "STREAM", "NEEDS", "PEAK", "LIMIT", "SAID BY", "USED", ""], rows));
   for (const { text } of found) if (text !== undefined) context.out(`\n${text}`);
+  for (const { route, collectors, replicas } of found) {
+    if (replicas > collectors) {
+      context.out(
+        `${context.colour("yellow", "!")} route ${route}: ${replicas} replicas share this stream, and ${collectors} of them ${areWord(collectors)} counted here: add them up with --all`,
+      );
+    }
+  }
   return isEnough ? 0 : EXIT_FOUND;
 }
 
@@ -193,7 +215,9 @@ const configShowCommand: Command = {
   examples: ["standpipe config show"],
   run: (context) =>
     context.each(async (connection) => {
-      context.out((await connection.call<{ json: string }>("GetConfig")).json);
+      const { json } = await connection.call<{ json: string }>("GetConfig");
+      if (context.isJson) context.json(JSON.parse(json));
+      else context.out(json);
       return 0;
     }),
 };

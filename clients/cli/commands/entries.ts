@@ -1,32 +1,14 @@
-/** `standpipe ls`, `cat`, `grep`, `tail`: what the journal holds, and what comes in. */
-import type { Entry__Output } from "../../../proto/gen/standpipe/admin/v1/Entry.ts";
-import type { FollowedEntry__Output } from "../../../proto/gen/standpipe/admin/v1/FollowedEntry.ts";
-import { type Command, listOf, type Option, type OptionValues, textOf } from "../command.ts";
-import type { Connection } from "../connection.ts";
+/** `standpipe ls`, `cat`, `grep`: what the journal holds. */
+import { type Command, type Option, type OptionValues, textOf } from "../command.ts";
 import type { Context } from "../context.ts";
+import { overEntries, type Range, type Source } from "../entries.ts";
 import { EXIT_FOUND, Failure } from "../failure.ts";
+import { queryOf, SEARCH_OPTIONS, timesOf } from "../query.ts";
 import { showLine } from "../record.ts";
-import { type Query, Search } from "../search.ts";
-import { bytesWord, countWord, parseTime, table, timeWord } from "../words.ts";
+import { Search } from "../search.ts";
+import { bytesWord, countWord, table, timeWord } from "../words.ts";
 import { toCount, toOrdinal } from "./quarantine.ts";
-
-/** An entry wherever it came from. */
-interface Found {
-  readonly first: bigint;
-  readonly end: bigint;
-  readonly committedAtMs: number;
-  readonly request: Uint8Array | undefined;
-  readonly requestBytes: number;
-  readonly missing: string;
-}
-
-interface Range {
-  readonly first: bigint | undefined;
-  readonly end: bigint | undefined;
-  readonly sinceMs: number | undefined;
-  readonly untilMs: number | undefined;
-  readonly isWithoutRequest: boolean;
-}
+import { tailCommand } from "./tail.ts";
 
 /** The write comes after the record's own time, by as much as a sender may hold it back. */
 const LATE_MS_MAX = 3_600_000;
@@ -34,12 +16,6 @@ const LATE_MS_MAX = 3_600_000;
 const RANGE_OPTIONS: readonly Option[] = [
   { flags: "--first <ordinal>", description: "from this log record on" },
   { flags: "--end <ordinal>", description: "up to this one, which is left out" },
-];
-
-const SEARCH_OPTIONS: readonly Option[] = [
-  { flags: "--severity <name>", description: "this and worse: TRACE, DEBUG, INFO, WARN, ERROR, FATAL" },
-  { flags: "--attribute <key=value>", description: "an attribute of the record or its resource", isList: true },
-  { flags: "--filter <expression>", description: "as a route's filter: severity >= WARN and body =~ /time.?out/" },
 ];
 
 const TIME_OPTIONS: readonly Option[] = [
@@ -55,90 +31,6 @@ function rangeOf(options: OptionValues, isWithoutRequest: boolean): Range {
   return { first: ordinal("first"), end: ordinal("end"), ...timesOf(options), isWithoutRequest };
 }
 
-function timesOf(options: OptionValues): { sinceMs: number | undefined; untilMs: number | undefined } {
-  const time = (name: string): number | undefined => {
-    const text = textOf(options, name);
-    const ms = text === undefined ? undefined : parseTime(text, Date.now());
-    if (text !== undefined && ms === undefined)
-      throw new Failure(`${text} is no time: say 2h, or 2026-11-22T08:00:00Z`);
-    return ms;
-  };
-  return { sinceMs: time("since"), untilMs: time("until") };
-}
-
-function queryOf(options: OptionValues, pattern: string | undefined): Query {
-  return {
-    pattern,
-    ignoresCase: options.ignoreCase === true,
-    isFixed: options.fixed === true,
-    isInverted: options.invertMatch === true,
-    severity: textOf(options, "severity"),
-    attributes: listOf(options, "attribute"),
-    filter: textOf(options, "filter"),
-    ...timesOf(options),
-  };
-}
-
-/** Runs `body` over what each collector that is meant, or the folder, holds. Resolves with the worst exit code. */
-async function overEntries(
-  context: Context,
-  range: Range,
-  body: (entries: AsyncIterable<Found>, collectorId: string) => Promise<number>,
-): Promise<number> {
-  const { journal } = context.common;
-  if (journal === undefined) {
-    return await context.each(async (connection) => {
-      const { collectorId = "" } = await connection.call<{ collectorId?: string }>("GetLedger");
-      return await body(online(context, connection, range), collectorId);
-    });
-  }
-  return await context.look(journal, async (inspection) => {
-    const { first = 0n, end = (1n << 63n) - 1n } = range;
-    const found = async function* (): AsyncGenerator<Found> {
-      for await (const each of inspection.read(first, end)) {
-        if (context.signal.aborted) return;
-        if (each.kind === "damage") {
-          const missing = each.reason.split("; the segment")[0] ?? "";
-          yield { ...each, committedAtMs: 0, request: undefined, requestBytes: 0, missing };
-        } else if (isInTime(each.committedAtMs, range)) {
-          const { request, committedAtMs } = each;
-          const end = each.first + BigInt(each.records);
-          yield { first: each.first, end, committedAtMs, request, requestBytes: request.byteLength, missing: "" };
-        }
-      }
-    };
-    return await body(found(), inspection.collectorId);
-  });
-}
-
-function isInTime(committedAtMs: number, { sinceMs = 0, untilMs = Number.POSITIVE_INFINITY }: Range): boolean {
-  return committedAtMs >= sinceMs && committedAtMs < untilMs;
-}
-
-async function* online(context: Context, connection: Connection, range: Range): AsyncGenerator<Found> {
-  const { first, end, sinceMs, untilMs, isWithoutRequest } = range;
-  const request = {
-    ...(first === undefined ? {} : { first: String(first) }),
-    ...(end === undefined ? {} : { end: String(end) }),
-    ...(sinceMs === undefined ? {} : { sinceMs }),
-    ...(untilMs === undefined ? {} : { untilMs }),
-    withoutRequest: isWithoutRequest,
-  };
-  for await (const entry of connection.stream<Entry__Output>("ListEntries", request, context.signal))
-    yield toFound(entry);
-}
-
-function toFound({ first, end, committedAtMs = 0, request, requestBytes, missing = "" }: Entry__Output): Found {
-  return {
-    first: BigInt(first ?? 0),
-    end: BigInt(end ?? 0),
-    committedAtMs,
-    request: request === undefined || request.length === 0 ? undefined : request,
-    requestBytes: Number(requestBytes ?? 0),
-    missing,
-  };
-}
-
 const lsCommand: Command = {
   name: "ls",
   summary: "the entries of the journal: ordinals, time of the write, size",
@@ -147,30 +39,35 @@ const lsCommand: Command = {
   worksOffline: true,
   run: async (context, _words, options) => {
     const limit = toCount(textOf(options, "limit") ?? "999999999999");
-    return await overEntries(context, rangeOf(options, true), async (entries) => {
-      let shown = 0;
-      let code = 0;
-      let rows: string[][] = [];
-      const flush = (): void => {
-        if (rows.length > 0) context.out(table(["FIRST", "RECORDS", "WRITTEN", "SIZE", ""], rows));
-        rows = [];
-      };
-      for await (const { first, end, committedAtMs, requestBytes, missing } of entries) {
-        if (shown >= limit) break;
-        shown += 1;
-        if (missing !== "") code = EXIT_FOUND;
-        if (context.isJson) {
-          const facts = { first: String(first), end: String(end), committedAtMs, requestBytes };
-          context.out(JSON.stringify(missing === "" ? facts : { ...facts, missing }));
-        } else
-          rows.push([String(first), String(end - first), timeWord(committedAtMs), bytesWord(requestBytes), missing]);
-        if (rows.length >= 1_000) flush();
-        await context.terminal.drained();
-      }
-      flush();
-      context.assertNotStopped("there may be more entries");
-      return code;
-    });
+    const range = rangeOf(options, true);
+    return await overEntries(
+      context,
+      () => range,
+      async (entries) => {
+        let shown = 0;
+        let code = 0;
+        let rows: string[][] = [];
+        const flush = (): void => {
+          if (rows.length > 0) context.out(table(["FIRST", "RECORDS", "WRITTEN", "SIZE", ""], rows));
+          rows = [];
+        };
+        for await (const { first, end, committedAtMs, requestBytes, missing } of entries) {
+          if (shown >= limit) break;
+          shown += 1;
+          if (missing !== "") code = EXIT_FOUND;
+          if (context.isJson) {
+            const facts = { first: String(first), end: String(end), committedAtMs, requestBytes };
+            context.jsonLine(missing === "" ? facts : { ...facts, missing });
+          } else
+            rows.push([String(first), String(end - first), timeWord(committedAtMs), bytesWord(requestBytes), missing]);
+          if (rows.length >= 1_000) flush();
+          await context.terminal.drained();
+        }
+        flush();
+        context.assertNotStopped("there may be more entries");
+        return code;
+      },
+    );
   },
 };
 
@@ -189,9 +86,12 @@ const catCommand: Command = {
     if (ordinal === undefined) return await search(context, options, undefined);
     const first = toOrdinal(ordinal);
     const one = { ...options, first: ordinal, end: String(first + 1n) };
-    if ((await search(context, one, undefined)) !== 0)
-      throw new Failure(`there is no log record ${ordinal} to be read`, EXIT_FOUND);
-    return 0;
+    const looked: Source[] = [];
+    const code = await search(context, one, undefined, looked);
+    if (code === EXIT_FOUND && looked.length > 0) {
+      throw new Failure(`there is no log record ${ordinal} to be read: ${holdsWord(looked)}`, EXIT_FOUND);
+    }
+    return code;
   },
 };
 
@@ -217,7 +117,13 @@ const grepCommand: Command = {
   run: (context, [pattern = ""], options) => search(context, options, pattern),
 };
 
-async function search(context: Context, options: OptionValues, pattern: string | undefined): Promise<number> {
+/** Resolves with EXIT_FOUND where nobody had one. `looked` gets where it was looked. */
+async function search(
+  context: Context,
+  options: OptionValues,
+  pattern: string | undefined,
+  looked: Source[] = [],
+): Promise<number> {
   const query = queryOf(options, pattern);
   // Made once for its mistakes, before anybody is asked.
   new Search(query, undefined);
@@ -228,82 +134,66 @@ async function search(context: Context, options: OptionValues, pattern: string |
     sinceMs: sinceMs === undefined ? undefined : sinceMs - LATE_MS_MAX,
     untilMs: undefined,
   };
-  return await overEntries(context, range, async (entries, collectorId) => {
-    const search = new Search(query, collectorId);
-    let count = 0;
-    for await (const entry of entries) {
-      if (entry.request === undefined) {
-        context.terminal.err(
-          `standpipe: log records ${entry.first} to ${entry.end - 1n} can't be read: ${entry.missing}\n`,
-        );
-        continue;
-      }
-      const from = range.first !== undefined && range.first > entry.first ? Number(range.first - entry.first) : 0;
-      const to = Number((range.end !== undefined && range.end < entry.end ? range.end : entry.end) - entry.first);
-      for (const { ordinal, line } of search.lines(entry.request, entry.first, [from, to], entry.committedAtMs)) {
-        count += 1;
-        if (options.count !== true) context.out(showLine(context, ordinal, line.toString("utf8")));
-      }
-      await context.terminal.drained();
-    }
-    context.assertNotStopped(`${countWord(count)} log records matched until then, and not all were looked at`);
-    if (options.count === true) context.out(context.isJson ? JSON.stringify({ count }) : String(count));
-    return count > 0 ? 0 : EXIT_FOUND;
-  });
-}
-
-const tailCommand: Command = {
-  name: "tail",
-  summary: "the newest log records; with --follow, those that come in",
-  options: [
-    { flags: "-f, --follow", description: "go on until Ctrl-C" },
-    { flags: "-n, --lines <count>", description: "so many to begin with", fallback: "10" },
-    ...SEARCH_OPTIONS,
-  ],
-  examples: [
-    "standpipe tail",
-    "standpipe tail -f --severity ERROR",
-    "standpipe tail -f --attribute service.name=checkout --json",
-  ],
-  run: async (context, _words, options) => {
-    const query = queryOf(options, undefined);
-    const lines = toCount(textOf(options, "lines") ?? "10");
-    new Search(query, undefined);
-    return await context.one(async (connection) => {
-      const { collectorId, head = "0", tail = "0" } = await connection.call<Record<string, string>>("GetLedger");
-      const search = new Search(query, collectorId);
-      const from = BigInt(head) - BigInt(lines) > BigInt(tail) ? BigInt(head) - BigInt(lines) : BigInt(tail);
-      const show = (entry: Entry__Output, isFirst: boolean): void => {
-        const { first, end, request, committedAtMs, missing } = toFound(entry);
-        if (request === undefined) {
-          context.terminal.err(`standpipe: log records ${first} to ${end - 1n} can't be read: ${missing}\n`);
-          return;
+  let found = 0;
+  const code = await overEntries(
+    context,
+    () => range,
+    async (entries, source) => {
+      const search = new Search(query, source.collectorId);
+      const progress = progressOver(context, range, source, options.count === true);
+      looked.push(source);
+      let count = 0;
+      for await (const entry of entries) {
+        if (entry.request === undefined) {
+          context.terminal.err(
+            `standpipe: log records ${entry.first} to ${entry.end - 1n} can't be read: ${entry.missing}\n`,
+          );
+          continue;
         }
-        const start = isFirst && from > first ? Number(from - first) : 0;
-        for (const { ordinal, line } of search.lines(request, first, [start, Number(end - first)], committedAtMs)) {
-          context.out(showLine(context, ordinal, line.toString("utf8")));
+        const from = range.first !== undefined && range.first > entry.first ? Number(range.first - entry.first) : 0;
+        const to = Number((range.end !== undefined && range.end < entry.end ? range.end : entry.end) - entry.first);
+        for (const { ordinal, line } of search.lines(entry.request, entry.first, [from, to], entry.committedAtMs)) {
+          count += 1;
+          if (options.count !== true) context.out(showLine(context, String(ordinal), line.toString("utf8")));
         }
-      };
-      if (options.follow !== true) {
-        const range = { first: String(from), end: head };
-        for await (const entry of connection.stream<Entry__Output>("ListEntries", range, context.signal))
-          show(entry, true);
-        return 0;
-      }
-      const request = { back: String(BigInt(head) - from) };
-      for await (const { what, entry, skipped } of connection.stream<FollowedEntry__Output>(
-        "FollowEntries",
-        request,
-        context.signal,
-      )) {
-        if (what === "skipped")
-          context.terminal.err(`standpipe: ${countWord(skipped)} log records came in meanwhile and are not shown\n`);
-        else if (entry !== undefined && entry !== null) show(entry, true);
+        progress(entry.end);
         await context.terminal.drained();
       }
+      context.endProgress();
+      context.assertNotStopped(`${countWord(count)} log records matched until then, and not all were looked at`);
+      if (options.count === true && context.isJson) context.jsonLine({ count });
+      else if (options.count === true) context.out(String(count));
+      found += count;
       return 0;
-    });
-  },
-};
+    },
+  );
+  if (code !== 0 || found > 0) return code;
+  if (context.terminal.showsProgress && pattern !== undefined)
+    context.terminal.err(`standpipe: nothing matches: ${holdsWord(looked)}\n`);
+  return EXIT_FOUND;
+}
+
+/** Which log records there were to look at. */
+function holdsWord(looked: readonly Source[]): string {
+  const held = looked.map(({ tail, head }) => (head > tail ? `${tail} to ${head - 1n}` : "none"));
+  const who = held.length === 1 ? "the journal holds" : "the journals hold";
+  return `${who} ${held.join("; ")}, since what every route has finished leaves it`;
+}
+
+/** A bar, where nothing else is drawn. Takes the ordinal that it has come to. */
+function progressOver(
+  context: Context,
+  { first = 0n, end }: Range,
+  { tail, head }: Source,
+  isCount: boolean,
+): (at: bigint) => void {
+  if (context.terminal.isInteractive && !isCount) return () => undefined;
+  const from = first > tail ? first : tail;
+  const until = end !== undefined && end < head ? end : head;
+  return (at) => {
+    const done = at < until ? at : until;
+    if (done > from) context.progress("searching", Number(done - from), Number(until - from));
+  };
+}
 
 export const entryCommands: readonly Command[] = [lsCommand, catCommand, grepCommand, tailCommand];

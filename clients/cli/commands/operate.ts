@@ -6,7 +6,7 @@ import type { SeekRouteResponse__Output } from "../../../proto/gen/standpipe/adm
 import { type Command, textOf } from "../command.ts";
 import type { Connection } from "../connection.ts";
 import { EXIT_FOUND, Failure } from "../failure.ts";
-import { bytesWord, countWord, harmless, percentWord, table, timeWord } from "../words.ts";
+import { areWord, bytesWord, harmless, numberOf, percentWord, table, timeWord } from "../words.ts";
 import { toCount, toOrdinal } from "./quarantine.ts";
 
 /** A route settles its open calls before it stands still. */
@@ -60,7 +60,7 @@ function stateCommand(word: "pause" | "resume", method: string, summary: string)
         if (context.isJson) context.json(state);
         else {
           const how = state.isPaused ? "is paused, also after a restart" : "goes on";
-          context.out(`route ${route} ${how}; ${countWord(state.waiting)} log records wait`);
+          context.out(`route ${route} ${how}; ${numberOf(state.waiting ?? "0", "log record")} not delivered yet`);
         }
         return 0;
       }),
@@ -98,8 +98,14 @@ const seekCommand: Command = {
     const given = textOf(options, "confirm");
     const confirmed = given === undefined ? undefined : toCount(given);
     return await context.one(async (connection) => {
-      const to = target === "tail" ? (await ledgerOf(connection, route)).tail : BigInt(target);
-      const { isPaused: wasPaused } = await ledgerOf(connection, route);
+      const { tail, isPaused: wasPaused } = await ledgerOf(connection, route);
+      const to = target === "tail" ? tail : BigInt(target);
+      if (to < tail) {
+        throw new Failure(
+          `route ${route} can't go back to ${to}: the journal begins at ${tail}, since what every route has finished leaves it; --to tail is as far as it goes`,
+          EXIT_FOUND,
+        );
+      }
       if (confirmed === undefined && !wasPaused) await connection.call("PauseRoute", { route }, SETTLE_MS_MAX);
       try {
         const { cursor } = await ledgerOf(connection, route);
@@ -107,7 +113,7 @@ const seekCommand: Command = {
         const count = until - to;
         if (confirmed === undefined && count > 0n && until <= cursor) {
           await context.confirm(
-            `${countWord(count)} log records of route ${route}, ${to} to ${until - 1n}, will be delivered again, as doubles.`,
+            `${numberOf(count, "log record")} of route ${route}, ${to} to ${until - 1n}, will be delivered again, as doubles.`,
             String(count),
             `--confirm ${count}, with the route paused,`,
           );
@@ -123,7 +129,7 @@ const seekCommand: Command = {
         else {
           const rest = until < cursor ? `; those from ${until} on stay as they are` : "";
           context.out(
-            `the cursor of route ${route} is at ${done.cursor}: ${countWord(done.replayed)} log records are delivered again${rest}`,
+            `the cursor of route ${route} is at ${done.cursor}: ${numberOf(done.replayed ?? "0", "log record")} ${areWord(done.replayed ?? "0")} delivered again${rest}`,
           );
         }
       } finally {
@@ -169,12 +175,12 @@ const drainCommand: Command = {
         last = progress;
         const waiting = BigInt(progress.waiting ?? 0);
         most ??= waiting;
-        if (context.isJson) context.out(JSON.stringify(progress));
+        if (context.isJson) context.jsonLine(progress);
         else context.progress("delivering", Number(most - waiting), Math.max(1, Number(most)));
         const stuck = BigInt(progress.stuck ?? 0);
         if (stuck > 0n && stuck === waiting) {
           throw new Failure(
-            `${countWord(stuck)} log records will not go by themselves: their route is paused, or holds (see \`standpipe status\`). The collector takes no logs meanwhile`,
+            `${numberOf(stuck, "log record")} will not go by themselves: their route is paused, or holds (see \`standpipe status\`). The collector takes no logs meanwhile`,
             EXIT_FOUND,
           );
         }

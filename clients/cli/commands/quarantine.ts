@@ -11,7 +11,7 @@ import { type Command, textOf } from "../command.ts";
 import type { Connection } from "../connection.ts";
 import type { Context } from "../context.ts";
 import { Failure } from "../failure.ts";
-import { bytesWord, countWord, harmless, table, timeWord } from "../words.ts";
+import { areWord, bytesWord, harmless, numberOf, table, timeWord } from "../words.ts";
 
 /** What the service takes and gives in one call. */
 const PAGE = 1_000;
@@ -75,7 +75,7 @@ function tellList(context: Context, list: ListQuarantineResponse__Output): numbe
   ]);
   if (rows.length > 0) context.out(table(["ORDINAL", "SINCE", "SIZE", "REASON", "MESSAGE"], rows));
   context.out(
-    `${countWord(entries)} log records in quarantine${rows.length < Number(entries) ? `, ${rows.length} shown` : ""}`,
+    `${numberOf(entries, "log record")} in quarantine${rows.length < Number(entries) ? `, ${rows.length} shown` : ""}`,
   );
   return 0;
 }
@@ -152,7 +152,7 @@ const exportCommand: Command = {
       });
     }
     if (output !== undefined)
-      context.out(`${countWord(count)} log records written to ${output}; they are in quarantine still`);
+      context.out(`${numberOf(count, "log record")} written to ${output}, and in quarantine still`);
     return 0;
   },
 };
@@ -209,7 +209,7 @@ const requeueCommand: Command = {
       if (context.isJson) context.json(done);
       else
         context.out(
-          `${countWord(done.length)} log records of route ${route} are in the journal again${done.length === 1 ? `, as ${done[0]?.newOrdinal}` : ""}`,
+          `${numberOf(done.length, "log record")} of route ${route} ${areWord(done.length)} in the journal again${done.length === 1 ? `, as ${done[0]?.newOrdinal}` : ""}`,
         );
       return 0;
     });
@@ -241,7 +241,7 @@ const discardCommand: Command = {
       const given = textOf(options, "confirm");
       if (given === undefined) {
         await context.confirm(
-          `${countWord(count)} log records of route ${route} will be gone for good (export them first?).`,
+          `${numberOf(count, "log record")} of route ${route} will be gone for good (export them first?).`,
           count,
           `--confirm ${count}`,
         );
@@ -253,7 +253,7 @@ const discardCommand: Command = {
         600_000,
       );
       if (context.isJson) context.json({ discarded });
-      else context.out(`${countWord(discarded)} log records of route ${route} are gone`);
+      else context.out(`${numberOf(discarded, "log record")} of route ${route} ${areWord(discarded)} gone`);
       return 0;
     });
   },

@@ -44,6 +44,8 @@ export interface RouteView {
   readonly pace: {
     readonly source: string;
     readonly share: number;
+    /** How many share the stream. */
+    readonly replicas: number;
     readonly bytesPerSecond: number;
     readonly wantsBytesPerSecond: number;
     readonly failedFraction: number;
@@ -92,7 +94,8 @@ export const statusCommand: Command = {
       const { json } = await connection.call<{ json: string }>("GetStatus");
       const status = JSON.parse(json) as StatusView;
       const found = worries(status);
-      if (context.isJson) context.out(isOneOfMany ? JSON.stringify({ address: connection.address, status }) : json);
+      if (context.isJson && isOneOfMany) context.jsonLine({ status });
+      else if (context.isJson) context.out(json);
       else tellStatus(context, status, found);
       return found.length > 0 ? EXIT_FOUND : 0;
     });

@@ -189,6 +189,13 @@ test(
       await collector.until(({ routes: [{ ledger }] }) => ledger.waiting === 0);
       expect((await cli("ledger")).out).toMatch(/default +112 +104 +0 +8 +0 +58 +yes/);
       expect((await cli("roll")).code).toBe(0);
+      while (Number(JSON.parse((await cli("ledger", "--json")).out).tail) === 0) await Bun.sleep(20);
+      expectSentence(
+        await cli("route", "seek", "default", "--to", "0"),
+        1,
+        "can't go back to 0: the journal begins at 54",
+        "--to tail",
+      );
       expect((await cli("log-level", "debug")).out).toContain("it was info");
       expectSentence(await cli("log-level", "loud"), 1, "the level is one of");
       expect((await cli("drain", "--yes")).out).toContain("everything is delivered");
@@ -210,7 +217,13 @@ test(
       expect((await offline(journal, "ledger")).out).toMatch(/default +250 +250 +0 +0 +0 +0 +yes/);
       expect((await offline(journal, "grep", "a-249 ", "--count")).out).toBe("1\n");
       expect((await offline(journal, "cat", "13")).out).toMatch(/^13 .* a-13 /);
-      expectSentence(await offline(journal, "cat", "9999"), 1, "there is no log record 9999");
+      expectSentence(
+        await offline(journal, "cat", "9999"),
+        1,
+        "there is no log record 9999 to be read: the journal holds 0 to 249",
+      );
+      expect((await offline(journal, "tail", "-n", "2")).out).toMatch(/^248 .* a-248 .*\n249 .*\n$/);
+      expectSentence(await offline(journal, "tail", "-f"), 2, "nothing comes into the journal of a stopped collector");
       expect((await offline(journal, "segments", "--json")).code).toBe(0);
       expect((await offline(journal, "quarantine", "list", "default")).out).toContain("0 log records in quarantine");
       expect(await offline(journal, "fsck")).toMatchObject({ code: 0, errors: "" });
