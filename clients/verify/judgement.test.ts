@@ -30,11 +30,13 @@ function tallyOf(ordinals: Iterable<bigint>): Tally {
 test("whatever arrived: missing and doubled are what a plain count says, and lost is what the ledger does not explain", () => {
   fc.assert(
     fc.property(fc.array(fc.bigInt({ min: 10n, max: 99n }), { maxLength: 300 }), (ordinals) => {
-      const { missing, lost, doubled, waiting, arrived } = judge(ledger, tallyOf(ordinals), 10);
+      const { missing, lost, late, doubled, waiting, arrived } = judge(ledger, tallyOf(ordinals), 10);
       const distinct = new Set(ordinals);
       const below = [...distinct].filter((ordinal) => ordinal < 90n).length;
       expect(missing).toBe(80n - BigInt(below));
       expect(lost).toBe(BigInt(Math.max(0, 80 - below - 5)));
+      const last = ordinals.reduce((most, each) => (each > most ? each : most), 9n);
+      expect(late).toBe(lost > 0n && last < 89n ? 89n - last : 0n);
       expect(arrived).toBe(BigInt(distinct.size));
       expect(waiting).toBe(10n - BigInt(distinct.size - below));
       expect(doubled).toBe(

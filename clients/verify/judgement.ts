@@ -65,6 +65,8 @@ export interface Judgement {
   readonly unproved: bigint;
   /** Delivered, by the ledger, and not there. */
   readonly lost: bigint;
+  /** Below the cursor and after the last that arrived: Firehose may not have written them yet. Those that are filtered, too. */
+  readonly late: bigint;
   /** Ordinals that came more than once. */
   readonly doubled: bigint;
   readonly doubledRanges: readonly Range[];
@@ -170,6 +172,7 @@ export function judge(ledgers: readonly LedgerFacts[], tally: Tally, rangesMax: 
     const { once, again, beyond, incomplete } = tally.of(ledger.collectorId);
     const doubled = survey(again.ranges(), rangesMax);
     const open = subtract({ first: ledger.cursor, end: ledger.head }, taken.get(ledger.collectorId) ?? []);
+    const lost = missing.count - explained - elsewhere - unproved;
     return {
       ledger,
       arrived: once.size,
@@ -178,7 +181,8 @@ export function judge(ledgers: readonly LedgerFacts[], tally: Tally, rangesMax: 
       explained,
       elsewhere,
       unproved,
-      lost: missing.count - explained - elsewhere - unproved,
+      lost,
+      late: lost > 0n ? missingAtTheEnd(once, ledger) : 0n,
       doubled: doubled.count,
       doubledRanges: doubled.ranges,
       waiting: survey(missingIn(once, open), 0).count,
@@ -206,6 +210,13 @@ function takenByOrigin(ledgers: readonly LedgerFacts[]): Map<string, Range[]> {
 /** What of `ranges` is not there, in order. */
 function* missingIn(once: OrdinalSet, ranges: readonly Range[]): Generator<Range> {
   for (const { first, end } of ranges) yield* once.missing(first, end);
+}
+
+/** Of what is finished by the ledger, how many come after the last that arrived. */
+function missingAtTheEnd(once: OrdinalSet, { start, cursor, head }: LedgerFacts): bigint {
+  let last: Range | undefined;
+  for (const range of once.missing(start, head)) last = range;
+  return last?.end === head ? most(0n, cursor - last.first) : 0n;
 }
 
 function survey(ranges: Iterable<Range>, rangesMax: number): { count: bigint; ranges: Range[] } {

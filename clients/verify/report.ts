@@ -39,7 +39,13 @@ export function toText(findings: Findings): string {
 
 function verdict(findings: Findings): string {
   const lost = lostIn(findings);
-  if (lost > 0n) return `MISSING: ${count(lost, "log record")} that the ledger has as delivered did not arrive.`;
+  if (lost > 0n) {
+    const words = `MISSING: ${count(lost, "log record")} that the ledger has as delivered did not arrive.`;
+    return findings.judgements.every(({ lost, late }) => lost <= late) &&
+      findings.origins.every(({ lost }) => lost === 0n)
+      ? `${words} ${LATE}`
+      : words;
+  }
   if (findings.isPartial) return "STOPPED before everything was read: run it again, with the same --state to go on.";
   if (findings.unreadable.count > 0) return "Nothing else is missing, but some objects are unreadable.";
   const unproved = unprovedIn(findings);
@@ -47,6 +53,10 @@ function verdict(findings: Findings): string {
     return `UNPROVED: ${count(unproved, "log record")} did not arrive and may wait with a collector that took them: name its ledger as well.`;
   return "COMPLETE: all that the ledger has as delivered has arrived.";
 }
+
+const LATE = `They may all come after the last ones that arrived, and be with Firehose still:
+it writes an object when its buffering interval is over (300 s unless it is configured). Take the ledger of now into a file (/status, as
+JSON), wait so long, and verify with that: what is missing then is lost.`;
 
 function lostIn({ judgements, origins }: Findings): bigint {
   return [...judgements, ...origins].reduce((sum, { lost }) => sum + lost, 0n);

@@ -103,11 +103,21 @@ test("what is missing is told with its ranges, and fails; doubles and foreigners
     "missing   5 below the cursor; 2 of them filtered or quarantined by the ledger, 3 lost\n            40-44\n",
   );
   expect(out).toContain("so which of these are the lost ones can't be told\n");
+  expect(out).not.toContain("be with Firehose still");
   expect(out).toContain("doubled   2\n            10-11\n");
   expect(out).toContain("foreign: 1 line of collectors without a ledger here: other (1)");
   expect(out).toContain("without a record id: 1 line");
   const { judgements } = JSON.parse((await place.verify("--json")).out);
   expect(judgements[0]).toMatchObject({ lost: 3, missingRanges: [{ first: 40, end: 45 }] });
+});
+
+test("what comes after the last that arrived may be on its way: that is said, with what to do", async () => {
+  using place = new Place();
+  place.put("a", 0, 60);
+  const { code, out } = await place.verify();
+  expect(code).toBe(1);
+  expect(out).toContain("MISSING: 38 log records");
+  expect(out).toContain("be with Firehose still");
 });
 
 test("an object that is cut short counts as far as it goes, and fails", async () => {
