@@ -101,7 +101,8 @@ export async function startCollector(config: Config, environment: CollectorEnvir
   });
   const observed = { ...environment, observer: telemetry };
   try {
-    const admin = startAdminServer(config.admin.address, {
+    const admin = await startAdminServer(config.admin.address, {
+      ...environment,
       status: () => status?.(),
       phase: () => phase,
       telemetry,
@@ -222,11 +223,11 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     });
     stops.push(async () => page?.close());
     if (config.admin.pageAddress !== undefined) {
-      const pageServer = startPageServer({
+      const pageServer = await startPageServer({
+        ...environment,
         address: config.admin.pageAddress,
         tls: administrators.pageFiles,
         console: page,
-        log,
       });
       stops.push(() => pageServer.stop());
     }

@@ -12,14 +12,21 @@
  * | `/` | the page, and below `/console` what it asks for (console/console.ts) |
  *
  * It is plaintext, since probes and scrapers come here: the page's data goes to callers on this machine, or over HTTPS, from a
- * port of its own (`startPageServer`).
+ * port of its own (`startPageServer`). Both have limits on connections (listening.ts).
  */
-import { CollectorError } from "../errors.ts";
-import { serveFollowing } from "../identity/following-server.ts";
+import type { Clock, Random } from "../clock.ts";
 import type { Current } from "../identity/rotating.ts";
 import type { TlsFiles } from "../identity/tls-files.ts";
-import type { Log } from "../log.ts";
 import { type Console, isOwnName } from "./console/console.ts";
+import {
+  ADMIN_CONNECTION_LIMITS,
+  type AdminConnectionLimits,
+  type AdminServer,
+  type Asked,
+  listenForAdmin,
+  PAGE_CONNECTION_LIMITS,
+  say,
+} from "./listening.ts";
 import { type CollectorStatus, toJson } from "./status.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
@@ -32,39 +39,26 @@ export interface AdminParts {
   readonly console: () => Console | undefined;
   /** Whether others on the network may see logs in plaintext: asked for by name. */
   readonly isPlaintextPage: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits?: AdminConnectionLimits;
 }
 
-export interface AdminServer {
-  readonly port: number;
-  stop(): Promise<void>;
-}
-
-const PLAIN = { "content-type": "text/plain; charset=utf-8" };
 const PROMETHEUS = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
 const JSON_TYPE = { "content-type": "application/json" };
 
-/** Listens on `address` (host:port). Throws CollectorError `config_invalid` when that can't be had. */
-export function startAdminServer(address: string, parts: AdminParts): AdminServer {
-  const { hostname, port } = split(address);
-  try {
-    const server = Bun.serve({
-      hostname,
-      port,
-      // Bun would otherwise share the port with whoever has it, in silence.
-      reusePort: false,
-      fetch: (request, bun) => {
-        const { hostname: asked, pathname } = new URL(request.url);
-        if (!isOwnName(hostname, asked)) return say(421, "this is another machine's name");
-        // A stream of events may be silent for longer than Bun waits.
-        if (pathname.startsWith("/console/")) bun.timeout(request, 0);
-        return answer(request, parts, bun.requestIP(request)?.address ?? "");
-      },
-      error: () => say(500, "this can't be told now"),
-    });
-    return { port: server.port as number, stop: () => server.stop(true) };
-  } catch (cause) {
-    throw cannotListen("admin.address", address, cause);
-  }
+/** Listens on `address` (host:port). Rejects with CollectorError `config_invalid` when that can't be had. */
+export function startAdminServer(address: string, parts: AdminParts): Promise<AdminServer> {
+  const { clock, random, limits = ADMIN_CONNECTION_LIMITS } = parts;
+  return listenForAdmin({
+    key: "admin.address",
+    address,
+    limits,
+    clock,
+    random,
+    answer: (request, asked) =>
+      isOwnName(hostOf(address), asked.hostname) ? answer(request, parts, asked) : anotherMachine(),
+  });
 }
 
 export interface PageServerOptions {
@@ -72,49 +66,41 @@ export interface PageServerOptions {
   /** Undefined: plaintext, on loopback. */
   readonly tls: Current<TlsFiles> | undefined;
   readonly console: Console;
-  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits?: AdminConnectionLimits;
 }
 
-/** Shows the page alone, over HTTPS. Throws CollectorError `config_invalid` when the address can't be had. */
-export function startPageServer({ address, tls, console, log }: PageServerOptions): AdminServer {
-  const { hostname, port } = split(address);
-  const serve = (at: number) => {
-    try {
-      return Bun.serve({
-        hostname,
-        port: at,
-        reusePort: false,
-        ...(tls === undefined ? {} : { tls: { cert: tls.value.certificate, key: tls.value.key } }),
-        fetch: (request, bun) => {
-          const { hostname: asked, pathname } = new URL(request.url);
-          if (!isOwnName(hostname, asked)) return say(421, "this is another machine's name");
-          if (request.method !== "GET" && request.method !== "HEAD") return say(405, "read-only");
-          if (pathname.startsWith("/console/")) bun.timeout(request, 0);
-          const way = { callerAddress: bun.requestIP(request)?.address ?? "", isPrivate: tls !== undefined };
-          return console.answer(request, way) ?? say(404, "here is the page, at /, and nothing else");
-        },
-        error: () => say(500, "this can't be told now"),
-      });
-    } catch (cause) {
-      throw cannotListen("admin.pageAddress", address, cause);
-    }
-  };
-  const server = serveFollowing(tls, port, serve, (reason) => {
-    log.error({ err: reason }, "the page could not be offered again with the new certificate: restart the collector");
+/** Shows the page alone, over HTTPS. Rejects with CollectorError `config_invalid` when the address can't be had. */
+export function startPageServer(options: PageServerOptions): Promise<AdminServer> {
+  const { address, tls, console, limits = PAGE_CONNECTION_LIMITS } = options;
+  return listenForAdmin({
+    ...options,
+    key: "admin.pageAddress",
+    limits,
+    answer: (request, { callerAddress, hostname }) => {
+      if (!isOwnName(hostOf(address), hostname)) return anotherMachine();
+      if (!isReading(request)) return readOnly();
+      const way = { callerAddress, isPrivate: tls !== undefined };
+      return console.answer(request, way) ?? say(404, "here is the page, at /, and nothing else");
+    },
   });
-  return { port: server.port, stop: () => server.stop(true) };
 }
 
-function split(address: string): { hostname: string; port: number } {
-  const at = address.lastIndexOf(":");
-  return { hostname: address.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(address.slice(at + 1)) };
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
 }
 
-function cannotListen(key: string, address: string, cause: unknown): CollectorError {
-  const what = `${key} ${address} can't be listened on (${String((cause as { code?: string }).code ?? cause)})`;
-  return new CollectorError("config_invalid", `${what}: is another collector running? Choose another address`, {
-    cause,
-  });
+function isReading({ method }: Request): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+function readOnly(): Response {
+  return say(405, "read-only", { connection: "close" });
+}
+
+function anotherMachine(): Response {
+  return say(421, "this is another machine's name");
 }
 
 type Page = (parts: AdminParts) => Response | Promise<Response>;
@@ -138,19 +124,15 @@ const PAGES: Readonly<Record<string, Page>> = {
   },
 };
 
-function answer(request: Request, parts: AdminParts, callerAddress: string): Response | Promise<Response> {
-  if (request.method !== "GET" && request.method !== "HEAD") return say(405, "read-only");
-  const page = PAGES[new URL(request.url).pathname];
+function answer(request: Request, parts: AdminParts, { callerAddress, pathname }: Asked): Response | Promise<Response> {
+  if (!isReading(request)) return readOnly();
+  const page = PAGES[pathname];
   if (page !== undefined) return page(parts);
   const shown = parts.console();
   return (
     shown?.answer(request, { callerAddress, isPrivate: parts.isPlaintextPage }) ??
     (shown === undefined ? starting() : say(404, `try /, ${Object.keys(PAGES).join(", ")}`))
   );
-}
-
-function say(status: number, words: string): Response {
-  return new Response(`${words}\n`, { status, headers: PLAIN });
 }
 
 function starting(): Response {

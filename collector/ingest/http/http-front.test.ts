@@ -1,6 +1,5 @@
 /** Connections of the HTTP port: too many, too fast, half open, idle, old, and those that come in by another door. */
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
 import { Metadata, status } from "@grpc/grpc-js";
@@ -9,6 +8,7 @@ import { CONNECTION_LIMITS_DEFAULT } from "../../identity/connection-guard.ts";
 import { checkTls } from "../../identity/tls-files.ts";
 import { parseTokens } from "../../identity/tokens.ts";
 import { Authority, type Pair } from "../../testing/certificates.ts";
+import { ownPorts } from "../../testing/own-ports.ts";
 import { withFolder } from "../../testing/temporary.ts";
 import { testWith } from "../../testing/tools.ts";
 import { logsRequest, startIngest, until } from "../fixture.ts";
@@ -204,24 +204,6 @@ testWith(
     });
   },
 );
-
-/** Ports that this process listens on. */
-function ownPorts(): number[] {
-  const own = new Set(
-    readdirSync("/proc/self/fd").map((fd) => {
-      try {
-        return readlinkSync(`/proc/self/fd/${fd}`);
-      } catch {
-        return "";
-      }
-    }),
-  );
-  const lines = ["tcp", "tcp6"].flatMap((file) => readFileSync(`/proc/net/${file}`, "utf8").split("\n").slice(1));
-  return lines.flatMap((line) => {
-    const [, local = "", , state, , , , , , inode] = line.trim().split(/\s+/);
-    return state === "0A" && own.has(`socket:[${inode}]`) ? [Number.parseInt(local.split(":")[1] ?? "", 16)] : [];
-  });
-}
 
 testWith(["openssl"], "who finds the server behind it gets around neither TLS nor the limits", async () => {
   await withFolder(async (folder) => {

@@ -34,6 +34,8 @@ export interface HttpFrontOptions {
   /** Where Bun's server listens, on 127.0.0.1. */
   readonly innerPort: number;
   readonly guard: ConnectionGuard;
+  /** From so many connections on, that which has been without a request for longest makes room for a new one. */
+  readonly crowdedAt?: number;
   /** How long a connection may be without a request, in milliseconds. */
   readonly idleMsMax: number;
   /** Age at which a connection ends with its next answer, give or take a tenth. */
@@ -44,6 +46,8 @@ export interface HttpFrontOptions {
 
 /** One request, as long as it is under way. */
 export interface Visit {
+  /** The IP address that the connection comes from; empty where it has ended already. */
+  readonly callerAddress: string;
   /** Of the connection, where it was held against the authorities. */
   readonly certificate: CertificateNames | undefined;
   /** Whether the connection has reached its age: the client shall come again, by way of the balancer. */
@@ -55,6 +59,8 @@ export interface Visit {
 
 interface Connection {
   readonly socket: Socket;
+  readonly callerAddress: string;
+  readonly sinceMs: number;
   readonly certificate: CertificateNames | undefined;
   readonly endsAtMs: number;
   relay: Relay | undefined;
@@ -112,6 +118,7 @@ export class HttpFront {
     connection.idleSinceMs = clock.monotonicMs();
     connection.requests++;
     return {
+      callerAddress: connection.callerAddress,
       certificate: connection.certificate,
       isLast: clock.monotonicMs() >= connection.endsAtMs,
       open: () => connection.relay?.open(),
@@ -173,12 +180,15 @@ export class HttpFront {
     socket.on("error", () => socket.destroy());
     // The guard was asked first.
     if (socket.destroyed) return;
-    const { innerPort, ageMsMax, clock, random } = this.#options;
-    const endsAtMs = clock.monotonicMs() + ageMsMax * (0.9 + 0.2 * random());
+    const { innerPort, crowdedAt = Number.POSITIVE_INFINITY, ageMsMax, clock, random } = this.#options;
+    if (this.#connections.size >= crowdedAt) this.#makeRoom();
+    const sinceMs = clock.monotonicMs();
     const connection: Connection = {
       socket,
+      callerAddress: socket.remoteAddress ?? "",
+      sinceMs,
       certificate,
-      endsAtMs,
+      endsAtMs: sinceMs + ageMsMax * (0.9 + 0.2 * random()),
       relay: undefined,
       requests: 0,
       idleSinceMs: undefined,
@@ -203,6 +213,18 @@ export class HttpFront {
         void this.#linger(socket);
       },
     });
+  }
+
+  /** Ends the connection that has been without a request for longest; none, where all have one. */
+  #makeRoom(): void {
+    let longest: Connection | undefined;
+    const since = ({ idleSinceMs, sinceMs }: Connection): number => idleSinceMs ?? sinceMs;
+    for (const each of this.#connections) {
+      if (each.requests === 0 && (longest === undefined || since(each) < since(longest))) longest = each;
+    }
+    if (longest === undefined) return;
+    this.#connections.delete(longest);
+    longest.socket.destroy();
   }
 
   /** Lets the client have what was said to it last. */
