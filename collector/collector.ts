@@ -97,6 +97,7 @@ export async function startCollector(config: Config, environment: CollectorEnvir
     ...environment,
     config: config.telemetry,
     diskFreeBytesMin: config.journal.freeBytesMin,
+    segmentBytesMax: config.journal.segmentBytesMax,
     requestTimeoutMsMax: () => Math.max(...current.routes.map(({ requestTimeoutMs }) => requestTimeoutMs)),
   });
   const observed = { ...environment, observer: telemetry };

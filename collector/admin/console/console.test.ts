@@ -28,7 +28,7 @@ function startConsole(authenticator = OPEN, entries: readonly QuarantineEntry[] 
   const shown = createConsole({
     authenticator,
     telemetry: {
-      history: new History(0),
+      history: new History(0, 0),
       view: viewSample,
       watch: (watcher) => {
         watchers.add(watcher);

@@ -35,10 +35,15 @@ export function takeSample({ journal, routes }: Pick<CollectorStatus, "journal" 
 export class History {
   readonly #samples: Sample[] = [];
   readonly #diskFreeBytesMin: number;
+  readonly #swingBytesMax: number;
 
-  /** `diskFreeBytesMin`: what must stay free on the disk. */
-  constructor(diskFreeBytesMin: number) {
+  /**
+   * `diskFreeBytesMin`: what must stay free on the disk. `swingBytesMax`: how large a journal gets that keeps up, since space comes
+   * back a segment at a time.
+   */
+  constructor(diskFreeBytesMin: number, swingBytesMax: number) {
     this.#diskFreeBytesMin = diskFreeBytesMin;
+    this.#swingBytesMax = swingBytesMax;
   }
 
   note(sample: Sample): void {
@@ -51,12 +56,16 @@ export class History {
     return this.#samples;
   }
 
-  /** Seconds until the journal takes nothing more, if it goes on growing as in the last five minutes. Infinity if it does not. */
+  /**
+   * Seconds until the journal takes nothing more, if it goes on growing as in the last five minutes. Infinity if it does not, or
+   * is so small that it only swings.
+   */
   fullSeconds(bytesMax: number): number {
     const last = this.#samples.at(-1);
     const first = this.#samples.find(({ atMs }) => last !== undefined && last.atMs - atMs <= TREND_MS);
     if (last === undefined || first === undefined || last.atMs - first.atMs < TREND_MS_MIN)
       return Number.POSITIVE_INFINITY;
+    if (last.journalBytes <= this.#swingBytesMax) return Number.POSITIVE_INFINITY;
     const growthBytesPerSecond = ((last.journalBytes - first.journalBytes) / (last.atMs - first.atMs)) * 1_000;
     return forecastFullSeconds({
       usedBytes: last.journalBytes,

@@ -27,6 +27,8 @@ export interface TelemetryOptions {
   readonly config: TelemetryConfig;
   /** What must stay free on the journal's disk. */
   readonly diskFreeBytesMin: number;
+  /** How large a segment of the journal gets. */
+  readonly segmentBytesMax: number;
   /** How long a call of the slowest route may last. */
   readonly requestTimeoutMsMax: () => number;
   readonly clock: Clock;
@@ -57,11 +59,11 @@ export class Telemetry implements Observer {
   #isOutOfBalance = false;
 
   constructor(options: TelemetryOptions) {
-    const { clock, config, requestTimeoutMsMax, diskFreeBytesMin } = options;
+    const { clock, config, requestTimeoutMsMax, diskFreeBytesMin, segmentBytesMax } = options;
     this.#options = options;
     this.#startedAtMs = clock.nowMs();
     this.#startedMs = clock.monotonicMs();
-    this.history = new History(diskFreeBytesMin);
+    this.history = new History(diskFreeBytesMin, 2 * segmentBytesMax);
     this.#watchdog = new Watchdog({ clock, stuckMsMax: config.stuckMsMax, requestTimeoutMsMax });
   }
 

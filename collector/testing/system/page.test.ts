@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { withFolder } from "../temporary.ts";
 import { testWith } from "../tools.ts";
-import { CollectorProcess, freePorts } from "./collector-process.ts";
+import { CollectorProcess, freePorts, type Settings } from "./collector-process.ts";
 import { startFirehose } from "./observed-firehose.ts";
 import { Sender } from "./sender.ts";
 
@@ -19,13 +19,14 @@ interface Violation {
 }
 
 async function withPage(
-  body: (browser: Browser, url: string, sender: Sender) => Promise<void>,
+  body: (browser: Browser, url: string, sender: Sender, ingestPort: number) => Promise<void>,
   tokens?: string,
+  others: Settings = {},
 ): Promise<void> {
   await withFolder(async (directory) => {
     const file = join(directory, "tokens");
     if (tokens !== undefined) writeFileSync(file, tokens);
-    const settings = tokens === undefined ? {} : { admin: { tokens: file } };
+    const settings = tokens === undefined ? others : { ...others, admin: { tokens: file } };
     await using firehose = await startFirehose(directory);
     const ports = await freePorts();
     await using _collector = await CollectorProcess.start({
@@ -37,7 +38,7 @@ async function withPage(
     using sender = new Sender({ name: "a", port: ports.ingest });
     const browser = await chromium.launch({ executablePath: Bun.which("chromium") ?? "", args: ["--no-sandbox"] });
     try {
-      await body(browser, `http://127.0.0.1:${ports.admin}/`, sender);
+      await body(browser, `http://127.0.0.1:${ports.admin}/`, sender, ports.ingest);
     } finally {
       await browser.close();
     }
@@ -162,3 +163,32 @@ for (const colorScheme of ["light", "dark"] as const) {
     LIMIT_MS,
   );
 }
+
+testWith(
+  ["chromium"],
+  "what is in quarantine is told at the top, and shown with its log record, on a phone too",
+  async () => {
+    const settings: Settings = { firehose: { oversize: "quarantine" } };
+    await withPage(
+      async (browser, url, _sender, ingestPort) => {
+        using large = new Sender({ name: "b", port: ingestPort, recordsPerRequest: 1, bodyBytes: 1_023_990 });
+        await large.send();
+        const context = await browser.newContext({ viewport: { width: 360, height: 740 }, bypassCSP: true });
+        const page = await context.newPage();
+        await page.goto(url);
+        await page.getByText("1 in quarantine; every log record is accounted for").waitFor();
+        await page.getByText("1 log record that the stream can't take").waitFor();
+        const record = page.getByRole("region", { name: "Log records in quarantine" }).locator("summary");
+        await record.click();
+        const box = await record.boundingBox();
+        if (box === null) throw new Error("it can't be seen");
+        expect(box.x).toBeGreaterThanOrEqual(0);
+        expect(box.x + box.width).toBeLessThanOrEqual(360);
+        expect(await violationsOf(page)).toEqual([]);
+      },
+      undefined,
+      settings,
+    );
+  },
+  LIMIT_MS,
+);

@@ -111,6 +111,8 @@ function verdictOf(snapshot: Snapshot | undefined, problem: string): { tone: "go
   if (snapshot.journal.isFull) return { tone: "bad", words: "The journal is full: senders are held back" };
   const holding = snapshot.routes.filter(({ state }) => state === "holding").map(({ route }) => route);
   if (holding.length > 0) return { tone: "bad", words: `Waits for a person: ${holding.join(", ")}` };
+  const entries = snapshot.routes.reduce((sum, { quarantineEntries }) => sum + quarantineEntries, 0);
+  if (entries > 0) return { tone: "warn", words: `${count(entries)} in quarantine; every log record is accounted for` };
   return { tone: "good", words: "Every log record is accounted for" };
 }
 

@@ -29,12 +29,16 @@ export function QuarantineTable({ route, entries }: { readonly route: string; re
     <section class="card" aria-labelledby="quarantine">
       <h3 id="quarantine">
         Quarantine{" "}
-        <span class="muted">{entries === 0 ? "is empty" : `${entries} log records that the stream can't take`}</span>
+        <span class="muted">
+          {entries === 0
+            ? "is empty"
+            : `${count(entries)} log record${entries === 1 ? "" : "s"} that the stream can't take`}
+        </span>
       </h3>
       {loaded.problem !== "" && <p class="bad">{loaded.problem}</p>}
       {rows.length > 0 && (
         <section class="scroll" aria-label="Log records in quarantine">
-          <table>
+          <table class="entries">
             <thead>
               <tr>
                 <th scope="col">Ordinal</th>
