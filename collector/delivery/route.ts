@@ -53,6 +53,15 @@ export interface Route {
   stop(stopMsMax: number): Promise<void>;
 }
 
+/** Reads what a paused route would deliver next, which is how the age of its backlog is known. */
+async function noteOldest(journal: JournalReader, { cursor }: RouteLedger): Promise<void> {
+  try {
+    if (cursor < journal.head) await journal.read(cursor);
+  } catch {
+    // Its age is then that which this process has seen; delivery tells of the disk when the route goes on.
+  }
+}
+
 /** Begins to deliver, unless it is paused. */
 export function startRoute(options: RouteOptions): Route {
   const { journal, ledger, clock, memory, observer, pause } = options;
@@ -100,7 +109,7 @@ export function startRoute(options: RouteOptions): Route {
     describe: (signal) => sink.describe(signal),
     log: options.log.child({ route: ledger.route }),
   });
-  const checked = pause === undefined ? check.run(stopped.signal) : Promise.resolve();
+  const checked = pause === undefined ? check.run(stopped.signal) : noteOldest(pace.journal, ledger);
   return {
     get config() {
       return config;

@@ -7,11 +7,13 @@ import {
   diskLine,
   duration,
   flowColumns,
+  goneIn,
   latencyBars,
   segmentBars,
+  verdictOf,
   wholeLine,
 } from "./model.ts";
-import type { Sample } from "./shapes.ts";
+import type { RouteSnapshot, Sample, Snapshot } from "./shapes.ts";
 
 const LINE = {
   start: 0,
@@ -23,6 +25,54 @@ const LINE = {
   waiting: 150,
   quarantined: 2,
 };
+
+const ROUTE: RouteSnapshot = {
+  route: "errors",
+  stream: "logs",
+  state: "delivering",
+  line: LINE,
+  delivered: 0,
+  filtered: 0,
+  quarantineEntries: 0,
+  ageMs: 0,
+  drainSeconds: 5,
+  share: 1,
+  source: "region",
+  lastError: null,
+};
+
+test("what a person should know first is said first", () => {
+  const said = (facts: Partial<Snapshot>, ...routes: Partial<RouteSnapshot>[]): string => {
+    const journal = { isFull: false, ...facts.journal };
+    const all = {
+      imbalance: 0,
+      isAlive: true,
+      ...facts,
+      journal,
+      routes: routes.map((each) => ({ ...ROUTE, ...each })),
+    };
+    const { tone, words } = verdictOf(all as Snapshot);
+    return `${tone}: ${words}`;
+  };
+  const holding = { route: "a", state: "holding" };
+  const paused = { route: "b", state: "paused" };
+  const aside = { quarantineEntries: 1_200 };
+  expect(said({}, {})).toBe("good: Every log record is accounted for");
+  expect(said({}, {}, aside)).toBe("warn: 1,200 in quarantine; every log record is accounted for");
+  expect(said({}, aside, paused)).toBe("warn: Paused by a person: b");
+  expect(said({}, paused, holding, { ...holding, route: "c" })).toBe("bad: Waits for a person: a, c");
+  expect(said({ isAlive: false }, holding)).toStartWith("bad: Something stands still");
+  expect(said({ isAlive: false, imbalance: 3 }, holding)).toStartWith("bad: The ledger is off by 3");
+});
+
+test("what waits is gone when the slowest route has delivered it, and not by itself where a person is needed", () => {
+  const idle = { ...ROUTE, line: { ...LINE, waiting: 0 }, drainSeconds: null };
+  expect(goneIn([idle])).toBe("now");
+  expect(goneIn([idle, ROUTE, { ...ROUTE, drainSeconds: 90 }])).toBe("90 s");
+  expect(goneIn([ROUTE, { ...ROUTE, drainSeconds: null }])).toBe("not known yet");
+  for (const state of ["paused", "holding"]) expect(goneIn([ROUTE, { ...ROUTE, state }])).toBe("not by itself");
+  expect(goneIn([ROUTE, { ...idle, state: "paused" }])).toBe("5 s");
+});
 
 test("the line is drawn to scale: every log record is in one part, and the widths are their parts of the whole", () => {
   expect(wholeLine(LINE).map(({ kind, logRecords }) => [kind, logRecords])).toEqual([

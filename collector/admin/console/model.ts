@@ -1,5 +1,36 @@
 /** What the page computes before it draws: pure, and tested without a browser. */
-import type { LineSnapshot, Sample, SegmentSnapshot } from "./shapes.ts";
+import type { LineSnapshot, RouteSnapshot, Sample, SegmentSnapshot, Snapshot } from "./shapes.ts";
+
+export interface Verdict {
+  readonly tone: "good" | "warn" | "bad";
+  readonly words: string;
+}
+
+/** The one thing that a person should know first. */
+export function verdictOf({ imbalance, isAlive, journal, routes }: Snapshot): Verdict {
+  if (imbalance > 0) return { tone: "bad", words: `The ledger is off by ${count(imbalance)} log records` };
+  if (!isAlive) return { tone: "bad", words: "Something stands still that should not: see /livez" };
+  if (journal.isFull) return { tone: "bad", words: "The journal is full: senders are held back" };
+  const named = (state: string): string =>
+    routes
+      .filter((each) => each.state === state)
+      .map(({ route }) => route)
+      .join(", ");
+  if (named("holding") !== "") return { tone: "bad", words: `Waits for a person: ${named("holding")}` };
+  if (named("paused") !== "") return { tone: "warn", words: `Paused by a person: ${named("paused")}` };
+  const entries = routes.reduce((sum, { quarantineEntries }) => sum + quarantineEntries, 0);
+  if (entries > 0) return { tone: "warn", words: `${count(entries)} in quarantine; every log record is accounted for` };
+  return { tone: "good", words: "Every log record is accounted for" };
+}
+
+/** When all that waits is delivered, by the route that takes longest. */
+export function goneIn(routes: readonly Pick<RouteSnapshot, "state" | "line" | "drainSeconds">[]): string {
+  const waiting = routes.filter(({ line }) => line.waiting > 0);
+  if (waiting.some(({ state }) => state === "paused" || state === "holding")) return "not by itself";
+  if (waiting.some(({ drainSeconds }) => drainSeconds === null)) return "not known yet";
+  const seconds = Math.max(0, ...waiting.map(({ drainSeconds }) => drainSeconds ?? 0));
+  return seconds === 0 ? "now" : duration(seconds);
+}
 
 export interface Part {
   readonly kind: "reclaimed" | "delivered" | "quarantined" | "flight" | "waiting";

@@ -110,10 +110,17 @@ test(
       });
       await admin.call("PauseRoute", { route });
       await sender.send();
+      const acknowledgedAtMs = Date.now();
       expect(await collector.end("SIGKILL")).toBeNull();
 
       await using second = await CollectorProcess.start(options);
       expect(second.log).toContain("route default is paused and delivers nothing");
+      // How long the oldest has waited is known over the restart.
+      for (let isKnown = false; !isKnown; ) {
+        const leastMs = Date.now() - acknowledgedAtMs;
+        const { routes } = await second.status();
+        isKnown = routes[0].pace.backlogAgeMs >= leastMs;
+      }
       expect(await ledgerOf(admin)).toMatchObject({ accepted: 100, delivered: 50, waiting: 50 });
       const { streams = [] } = await admin.call<ListStreamsResponse__Output>("ListStreams");
       expect(streams[0]).toMatchObject({ state: "paused", pausedBy: expect.stringContaining("says to be ann@desk") });

@@ -75,6 +75,7 @@ export interface StatusView {
         readonly inFlight: { readonly calls: number };
         readonly throttled: { readonly records: number };
       };
+      readonly pace: { readonly backlogAgeMs: number };
     },
   ];
 }

@@ -9,8 +9,11 @@ import {
   diskTop,
   duration,
   flowColumns,
+  goneIn,
   latencyBars,
   paceColumns,
+  type Verdict,
+  verdictOf,
 } from "../model.ts";
 import type { RouteSnapshot, Sample, Snapshot } from "../shapes.ts";
 import { Chart } from "./chart.tsx";
@@ -86,7 +89,8 @@ function Page() {
 }
 
 function Header({ snapshot, problem }: { readonly snapshot: Snapshot | undefined; readonly problem: string }) {
-  const verdict = verdictOf(snapshot, problem);
+  const verdict: Verdict =
+    problem !== "" || snapshot === undefined ? { tone: "warn", words: problem } : verdictOf(snapshot);
   return (
     <header>
       <h1>Standpipe</h1>
@@ -101,19 +105,6 @@ function Header({ snapshot, problem }: { readonly snapshot: Snapshot | undefined
       </p>
     </header>
   );
-}
-
-function verdictOf(snapshot: Snapshot | undefined, problem: string): { tone: "good" | "warn" | "bad"; words: string } {
-  if (problem !== "" || snapshot === undefined) return { tone: "warn", words: problem };
-  if (snapshot.imbalance > 0)
-    return { tone: "bad", words: `The ledger is off by ${count(snapshot.imbalance)} log records` };
-  if (!snapshot.isAlive) return { tone: "bad", words: "Something stands still that should not: see /livez" };
-  if (snapshot.journal.isFull) return { tone: "bad", words: "The journal is full: senders are held back" };
-  const holding = snapshot.routes.filter(({ state }) => state === "holding").map(({ route }) => route);
-  if (holding.length > 0) return { tone: "bad", words: `Waits for a person: ${holding.join(", ")}` };
-  const entries = snapshot.routes.reduce((sum, { quarantineEntries }) => sum + quarantineEntries, 0);
-  if (entries > 0) return { tone: "warn", words: `${count(entries)} in quarantine; every log record is accounted for` };
-  return { tone: "good", words: "Every log record is accounted for" };
 }
 
 function TokenForm({ words, onToken }: { readonly words: string; readonly onToken: () => void }) {
@@ -138,12 +129,11 @@ function Tiles({ snapshot }: { readonly snapshot: Snapshot }) {
   const sum = (pick: (route: RouteSnapshot) => number): number =>
     routes.reduce((total, route) => total + pick(route), 0);
   const oldestMs = Math.max(0, ...routes.map(({ ageMs, line }) => (line.waiting === 0 ? 0 : ageMs)));
-  const drain = Math.max(0, ...routes.map(({ drainSeconds }) => drainSeconds ?? 0));
   const entries = sum(({ quarantineEntries }) => quarantineEntries);
   const tiles: readonly [string, string, string][] = [
     ["Waiting", count(sum(({ line }) => line.waiting)), "log records not delivered yet"],
     ["Oldest", oldestMs === 0 ? "none" : duration(oldestMs / 1_000), "has waited so long"],
-    ["Gone in", drain === 0 ? "now" : duration(drain), "if nothing more came"],
+    ["Gone in", goneIn(routes), "if nothing more came"],
     [
       "Journal",
       bytes(journal.bytes),
