@@ -59,15 +59,19 @@ function diagnose(status: StatusView): Check[] {
     ...found.map((what) => ({ isGood: false, what })),
   ];
   for (const { route, pace, quota, drainSeconds, delivery } of routes) {
-    const need = pace.wantsBytesPerSecond;
+    const need = pace.arrivingBytesPerSecond;
+    const limit = quota.bytesPerSecond;
     checks.push(
       {
         isGood: pace.backlogAgeMs < 900_000,
         what: `route ${route}: the oldest log record waits ${durationWord(pace.backlogAgeMs / 1_000)}${drainSeconds === undefined ? "" : `; all are delivered in ${durationWord(drainSeconds)} if nothing more comes`}`,
       },
       {
-        isGood: need <= quota.bytesPerSecond,
-        what: `route ${route}: wants ${bytesWord(need)}/s of ${bytesWord(quota.bytesPerSecond)}/s${need <= quota.bytesPerSecond ? "" : ": see `standpipe quota`"}`,
+        isGood: need === undefined || need <= limit,
+        what:
+          need === undefined
+            ? `route ${route}: how much comes in for it is known when something was delivered`
+            : `route ${route}: ${bytesWord(need)}/s come in, and its stream takes ${bytesWord(limit)}/s${need <= limit ? "" : ": see `standpipe quota`"}`,
       },
       {
         isGood: pace.source !== "default",
@@ -95,20 +99,21 @@ const quotaCommand: Command = {
   },
 };
 
-/** What all of them need of each stream, added up: its limit is for all. */
+/** What comes in for each stream at all of them, added up: its limit is for all. What waits is no need, if that has time. */
 async function tellQuota(context: Context, connections: readonly Connection[], seconds: number): Promise<number> {
   const spreads = new Map<string, DemandSpread>();
   const streams = new Map<string, RouteView>();
   const look = async (isNoted: boolean): Promise<void> => {
-    const wants = new Map<string, number>();
+    const needs = new Map<string, number>();
     for (const status of await Promise.all(connections.map(readStatus))) {
       for (const each of status.routes) {
         const key = `${each.route} ${each.stream}`;
         streams.set(key, each);
-        wants.set(key, (wants.get(key) ?? 0) + each.pace.wantsBytesPerSecond);
+        const { arrivingBytesPerSecond } = each.pace;
+        if (arrivingBytesPerSecond !== undefined) needs.set(key, (needs.get(key) ?? 0) + arrivingBytesPerSecond);
       }
     }
-    for (const [key, bytesPerSecond] of isNoted ? wants : []) {
+    for (const [key, bytesPerSecond] of isNoted ? needs : []) {
       const spread = spreads.get(key) ?? new DemandSpread();
       spread.note(bytesPerSecond, 1);
       spreads.set(key, spread);
@@ -124,7 +129,7 @@ async function tellQuota(context: Context, connections: readonly Connection[], s
   const found = [...streams].map(([key, { route, stream, quota, pace }]) => {
     const spread = spreads.get(key) ?? new DemandSpread();
     const complete = { ...quota, recordsPerSecond: 0, requestsPerSecond: 0, ...(quota as object) };
-    const needed = spread.quantile(0.99) ?? 0;
+    const needed = spread.quantile(0.99);
     const text = limitIncreaseRequest({ stream, region: undefined, quota: complete, spread });
     return {
       route,
@@ -146,12 +151,11 @@ async function tellQuota(context: Context, connections: readonly Connection[], s
   const rows = found.map((each) => [
     each.route,
     each.stream,
-    `${bytesWord(each.needed)}/s`,
-    `${bytesWord(each.peak)}/s`,
+    ...(each.needed === undefined ? ["-", "-"] : [`${bytesWord(each.needed)}/s`, `${bytesWord(each.peak)}/s`]),
     `${bytesWord(each.limit)}/s`,
     each.source,
-    percentWord(each.needed / each.limit),
-    each.text === undefined ? "enough" : `ask for ${quotaNeededMibPerSecond(each.needed)} MiB/s`,
+    each.needed === undefined ? "-" : percentWord(each.needed / each.limit),
+    adviceOf(each),
   ]);
   context.out(table(["ROUTE", "STREAM", "NEEDS", "PEAK", "LIMIT", "SAID BY", "USED", ""], rows));
   for (const { text } of found) if (text !== undefined) context.out(`\n${text}`);
@@ -163,6 +167,11 @@ async function tellQuota(context: Context, connections: readonly Connection[], s
     }
   }
   return isEnough ? 0 : EXIT_FOUND;
+}
+
+function adviceOf({ needed, text }: { needed: number | undefined; text: string | undefined }): string {
+  if (needed === undefined) return "not known before something was delivered";
+  return text === undefined ? "enough" : `ask for ${quotaNeededMibPerSecond(needed)} MiB/s`;
 }
 
 /** Ends early, without complaint, when `signal` is aborted. */

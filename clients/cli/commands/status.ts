@@ -47,7 +47,8 @@ export interface RouteView {
     /** How many share the stream. */
     readonly replicas: number;
     readonly bytesPerSecond: number;
-    readonly wantsBytesPerSecond: number;
+    /** Not there until something was delivered. */
+    readonly arrivingBytesPerSecond?: number;
     readonly failedFraction: number;
     readonly backlogBytes: number;
     readonly backlogAgeMs: number;

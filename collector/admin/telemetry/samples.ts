@@ -51,6 +51,7 @@ export function routeSample(changes: Partial<RouteStatus> = {}): RouteStatus {
       failedFraction: 0,
       isGrowing: false,
       source: "region",
+      arrivingBytesPerSecond: 500_000,
       wantsBytesPerSecond: 2_000_000,
       backlogBytes: 200_000,
       backlogAgeMs: 1_500,

@@ -34,7 +34,9 @@ export interface PaceOptions {
 export interface PaceStatus extends RateStatus {
   /** Who said what the stream takes. */
   readonly source: CeilingSource;
-  /** What the route would send if nothing held it back. */
+  /** What comes in for the route, as Firehose will count it; undefined until something was delivered. */
+  readonly arrivingBytesPerSecond: number | undefined;
+  /** What the route would send if nothing held it back: that, and what waits. */
   readonly wantsBytesPerSecond: number;
   /** Bytes that wait, as Firehose will count them; an estimate. */
   readonly backlogBytes: number;
@@ -142,6 +144,7 @@ export class Pace {
     return {
       ...rate,
       source: this.#finder.ceiling.source,
+      arrivingBytesPerSecond: demand.arrivingBytesPerSecond,
       wantsBytesPerSecond: demand.wantsBytesPerSecond,
       backlogBytes: demand.backlogBytes,
       backlogAgeMs: this.#backlogAgeMs(demand),

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type LocalFirehose, startLocalFirehose } from "../../../deploy/local/server.ts";
 import { withFolder } from "../temporary.ts";
 import { runWords, spawnCli } from "./cli-process.ts";
-import { CollectorProcess, freePorts } from "./collector-process.ts";
+import { CollectorProcess, freePorts, type Settings } from "./collector-process.ts";
 import { Sender } from "./sender.ts";
 
 const LIMIT_MS = 120_000;
@@ -19,7 +19,7 @@ interface Pair {
 }
 
 /** Two collectors, "a" and "b", that deliver to one stream. */
-async function withPair(body: (pair: Pair) => Promise<void>): Promise<void> {
+async function withPair(body: (pair: Pair) => Promise<void>, settings: Settings = {}): Promise<void> {
   await withFolder(async (directory) => {
     const streams = [{ name: "logs", mibPerSecond: 100 }];
     await using firehose: LocalFirehose & AsyncDisposable = disposable(
@@ -29,7 +29,10 @@ async function withPair(body: (pair: Pair) => Promise<void>): Promise<void> {
       const own = join(directory, name);
       await mkdir(own);
       const ports = await freePorts();
-      return { ports, collector: await CollectorProcess.start({ directory: own, endpoint: firehose.url, ports }) };
+      return {
+        ports,
+        collector: await CollectorProcess.start({ directory: own, endpoint: firehose.url, ports, settings }),
+      };
     };
     const one = await start("a");
     await using first = one.collector;
@@ -130,6 +133,33 @@ test(
       expect(errors).toContain(addresses[0] as string);
       expect(errors.trim().split("\n").length).toBe(1);
     });
+  },
+  LIMIT_MS,
+);
+
+test(
+  "the quota that is asked for is that for what comes in, whatever waits",
+  async () => {
+    const settings: Settings = { firehose: { bytesPerSecond: "1MiB" } };
+    await withPair(async ({ collectors: [first], addresses: [address = ""] }) => {
+      if (first === undefined) throw new Error("there is none");
+      using sender = new Sender({ name: "c", port: first.ports.ingest, recordsPerRequest: 50, bodyBytes: 20_000 });
+      const cli = (...words: string[]) => runWords([...words, "--address", address]);
+      const quota = async (words: RegExp): Promise<void> => {
+        const { code, out } = await cli("quota", "--for", "1");
+        expect(out).toMatch(words);
+        expect({ code, isAsked: out.includes("Please raise") }).toEqual({ code: 0, isAsked: false });
+      };
+      await quota(/default +logs .* not known before something was delivered/);
+      expect((await cli("route", "pause", "default")).code).toBe(0);
+      // So much that it takes twenty times as long as a backlog should.
+      for (let index = 0; index < 40; index++) await sender.send();
+      await quota(/default +logs .* not known before something was delivered/);
+      expect((await cli("doctor")).out).toContain("how much comes in for it is known when something was delivered");
+      expect((await cli("route", "resume", "default")).code).toBe(0);
+      await first.until(({ routes: [{ ledger }] }) => ledger.delivered > 0);
+      await quota(/default +logs .* enough/);
+    }, settings);
   },
   LIMIT_MS,
 );
