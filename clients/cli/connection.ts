@@ -162,7 +162,9 @@ function readFile(path: string): Buffer {
 
 function userName(): string {
   try {
-    return userInfo().username;
+    const { username, uid } = userInfo();
+    // Bun reads the environment, where a container has no name.
+    return username === "" || username === "unknown" ? `uid-${uid}` : username;
   } catch {
     return "unknown";
   }

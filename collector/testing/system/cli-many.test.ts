@@ -212,6 +212,8 @@ test(
           expect(ended.out).not.toMatch(/\n\s+at |AbortError|Bun v/);
         }
       }
+      // Without a name in the environment a number still says who it was.
+      expect(first?.log).toMatch(/route default paused at 50, by \S+, who says to be (?!unknown)\S+@/);
       const status = await first?.status();
       expect(status?.routes[0]?.ledger).toMatchObject({ delivered: 50, replayed: 0 });
       expect((await runWords(["status", "--address", address])).out).toMatch(/default +logs +delivering/);
