@@ -249,7 +249,7 @@ const fsckCommand: Command = {
       else {
         const { segments, entries, logRecords, requestBytes, unreadable, tail, head, problems } = report;
         context.out(
-          `${countWord(logRecords)} log records, ${tail} to ${head}, in ${countWord(entries)} entries of ${numberOf(segments, "segment")}: ${bytesWord(requestBytes)} before compression`,
+          `${numberOf(logRecords, "log record")}${head > tail ? `, ${tail} to ${head - 1n},` : ""} in ${countWord(entries)} entries of ${numberOf(segments, "segment")}: ${bytesWord(requestBytes)} before compression`,
         );
         for (const { where, words } of problems) context.out(`${context.colour("red", "!")} ${where}: ${words}`);
         if (problems.length === 0) context.out("all of it can be read, and the ledgers balance");

@@ -8,7 +8,7 @@
  *
  * Bounds: those of connection-guard.ts (a connection must have sent the headers of its first request within
  * `handshakeMsMax`), and `idleMsMax` between two requests: Bun closes no connection that had one. Its server bounds the
- * time for bodies.
+ * time for bodies. Where `crowdedAt` is given, nobody keeps others out by connections without a request (the admin's ports).
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";

@@ -227,6 +227,7 @@ test(
       expect((await offline(journal, "segments", "--json")).code).toBe(0);
       expect((await offline(journal, "quarantine", "list", "default")).out).toContain("0 log records in quarantine");
       expect(await offline(journal, "fsck")).toMatchObject({ code: 0, errors: "" });
+      expect((await offline(journal, "fsck")).out).toStartWith("250 log records, 0 to 249, in 5 entries of 1 segment");
       // Broken off by Ctrl-C a part is not told as if it were all.
       const brokenOff = (...words: string[]) => runWords([...words, "--journal", journal], {}, AbortSignal.abort());
       expectSentence(await brokenOff("grep", "a-", "--count"), 130, "0 log records matched until then, and not all");
