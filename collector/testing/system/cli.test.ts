@@ -323,6 +323,13 @@ test(
       expect((await run("verify", "--help")).out).toContain("--ledger");
       expect((await run("migrate", "--help")).out).toContain("Fluent Bit");
       expectSentence(await run("migrate", "@gone"), 2, "gone");
+      await writeFile(join(directory, "old.conf"), "<source>\n@type tail\npath /applog/*.log\n</source>\n");
+      const migrated = await run("migrate", "@old.conf", "--output", "@migrated", "--json");
+      expect({ errors: migrated.errors, ...JSON.parse(migrated.out) }).toMatchObject({
+        errors: "",
+        agent: `${directory}/migrated/standpipe-tail.yaml`,
+        findings: expect.arrayContaining([expect.objectContaining({ file: `${directory}/old.conf`, line: 1 })]),
+      });
       // A process says and ends with the same.
       expectSentence(await runCli({ words: ["status", ...at] }), 2, "does not know you", "--token-file");
       expect(await collector.end("SIGTERM")).toBe(0);
