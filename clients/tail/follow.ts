@@ -145,7 +145,7 @@ export class Follow {
       if (sinceMs >= config.files.refreshMs || (this.#isRefreshWanted && sinceMs >= HINT_REFRESH_MS)) {
         this.#isRefreshWanted = false;
         refreshMs = nowMs;
-        this.#tracker.refresh(nowMs);
+        this.#tracker.refresh(nowMs, clock.nowMs());
         this.#watchFolders();
       }
       const hasMore = await this.#pass();

@@ -17,7 +17,15 @@ import { expandGlobs } from "./files/glob.ts";
 import { type FileFacts, type Fingerprint, factsOf, fingerprintsOf, NO_FINGERPRINT } from "./files/identity.ts";
 import { Ledger } from "./files/ledger.ts";
 import type { Position, Positions } from "./files/positions.ts";
-import { beginsAs, compressedHead, findRotated, isCopyOf, type RotatedFile, realPath } from "./files/rotated.ts";
+import {
+  beginsAlike,
+  beginsAs,
+  compressedHead,
+  findRotated,
+  isCopyOf,
+  type RotatedFile,
+  realPath,
+} from "./files/rotated.ts";
 import type { Log } from "./log.ts";
 import type { Source } from "./source.ts";
 import type { Envelope } from "./wire/request.ts";
@@ -44,6 +52,9 @@ export interface TrackerCounts {
 
 /** Follows a compressed file no further: it was there before its path was followed. */
 const ALREADY_THERE = Number.MAX_SAFE_INTEGER;
+
+/** A copy that is being made was written to a moment ago; what only begins like another file was not. */
+const COPYING_MS_MAX = 10_000;
 
 export class Tracker {
   readonly counts: TrackerCounts = { found: 0, rotated: 0, truncated: 0, truncatedWithoutCopy: 0 };
@@ -89,8 +100,8 @@ export class Tracker {
     return this.#followed.size;
   }
 
-  /** Looks through all patterns. `nowMs` is monotonic. */
-  refresh(nowMs: number): void {
+  /** Looks through all patterns. `nowMs` is monotonic, `wallMs` since 1970. */
+  refresh(nowMs: number, wallMs: number): void {
     for (const source of this.#sources) {
       const { name, include, exclude, readFrom } = source.config;
       const isFirst = !this.#positions.hasSource(name);
@@ -107,7 +118,7 @@ export class Tracker {
       }
       for (const { file, source: own } of this.#followed.values())
         if (own === source && !file.isCompressed) real.add(file.ledger.path);
-      this.#refreshRotated(source, real, nowMs);
+      this.#refreshRotated(source, real, nowMs, wallMs);
       for (const path of real) this.#knownPaths.add(path);
       if (isFirst) this.#positions.addSource(name);
     }
@@ -151,7 +162,7 @@ export class Tracker {
     return row.head.bytes === 0 ? row.offset === 0 : isCopyOf(path, row.head, row.tail, row.offset);
   }
 
-  #refreshRotated(source: Source, real: ReadonlySet<string>, nowMs: number): void {
+  #refreshRotated(source: Source, real: ReadonlySet<string>, nowMs: number, wallMs: number): void {
     for (const rotated of findRotated(real)) {
       const { path, of, facts, isCompressed } = rotated;
       this.#seenMs.set(facts.id, nowMs);
@@ -178,7 +189,7 @@ export class Tracker {
         continue;
       }
       // A copy that is being made, or whose original was not yet seen to be truncated: that decides.
-      if (this.#isCopyOfFollowed(path, facts)) continue;
+      if (facts.size === 0 || this.#isCopyOfFollowed(rotated, wallMs)) continue;
       this.#put(source, path, path, { id: facts.id, path: of, name: this.#nameOf(of), offset: 0 }, facts, {
         isCompressed: false,
         isGone: true,
@@ -195,10 +206,15 @@ export class Tracker {
   }
 
   /** How large the file was when it was last looked at says nothing: it may have grown before it was copied. */
-  #isCopyOfFollowed(path: string, facts: FileFacts): boolean {
+  #isCopyOfFollowed({ path, of, facts }: RotatedFile, wallMs: number): boolean {
     for (const { file } of this.#followed.values()) {
       const { head } = file.ledger;
-      if (file.isGone || head.bytes === 0) continue;
+      if (file.isGone) continue;
+      // Of its original nothing was read since it began anew, or the copy has less yet than is known of that.
+      if (head.bytes === 0 || facts.size < head.bytes) {
+        if (file.realPath === of && wallMs - facts.modifiedMs < COPYING_MS_MAX && beginsAlike(path, of)) return true;
+        continue;
+      }
       // One that is being made has less than was read.
       const [tail, offset] = facts.size < file.offset ? [NO_FINGERPRINT, 0] : [file.tail, file.offset];
       if (isCopyOf(path, head, tail, offset)) return true;

@@ -15,16 +15,18 @@ import {
   type Fingerprint,
   factsOf,
   factsOfOpen,
-  HEAD_BYTES,
+  grownHead,
   headOf,
   matchesAt,
   NO_FINGERPRINT,
   tailOf,
+  tailWithin,
 } from "./identity.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Rest } from "./lines.ts";
 
 const LF = 0x0a;
+const NOTHING = new Uint8Array(0);
 
 /** What a look at a file finds. `truncated`: what was read of it is there no more. */
 export type Look = "data" | "end" | "truncated" | "unreadable";
@@ -59,6 +61,11 @@ export class FollowedFile {
   #lookMs = LOOK_MS_MIN;
   #modifiedMs = 0;
   #decompressor: Decompressor | undefined;
+  /** What was read last, and where it begins. The file may be truncated, and hold something else there, a moment later. */
+  #chunk: Uint8Array = NOTHING;
+  #chunkAt = 0;
+  /** Of the bytes before that. */
+  #chunkTail: Fingerprint = NO_FINGERPRINT;
 
   /** `owner` tells whose it is. */
   constructor(path: string, realPath: string, ledger: Ledger, isCompressed: boolean, owner: unknown) {
@@ -109,6 +116,7 @@ export class FollowedFile {
 
   /** Begins anew: what was read of it is there no more. */
   restart(ledger: Ledger): void {
+    this.#chunk = NOTHING;
     this.ledger = ledger;
     this.offset = 0;
     this.tail = NO_FINGERPRINT;
@@ -122,7 +130,10 @@ export class FollowedFile {
     const before = new Uint8Array(1);
     const read = orUndefined(() => readSync(this.#file as number, before, 0, 1, this.offset - 1));
     if (read === 1 && before[0] !== LF) this.rest = "skip";
-    this.advance(0);
+    const file = this.#file as number;
+    // That these bytes can't be read only makes the file harder to know again.
+    this.tail = orUndefined(() => tailOf(file, this.offset)) ?? NO_FINGERPRINT;
+    this.ledger.head = orUndefined(() => headOf(file, this.offset)) ?? NO_FINGERPRINT;
   }
 
   close(): void {
@@ -135,6 +146,8 @@ export class FollowedFile {
 
   /** Whether there is something new, and whether it is still the file that it was. */
   look(nowMs: number): Look {
+    // The buffer has been other files' since.
+    this.#chunk = NOTHING;
     const facts = this.#facts();
     if (facts === undefined) {
       this.#setGone(nowMs);
@@ -177,11 +190,17 @@ export class FollowedFile {
   }
 
   /**
-   * Bytes from `offset` on into `buffer`. Returns how many. The caller says by `advance` how many of them were whole lines.
-   * A file that is truncated meanwhile is found out by `isSame` afterwards: what was read is discarded then.
+   * Bytes from `offset` on into `buffer`. Returns how many. The caller says by `advance` how many of them were whole lines,
+   * with the buffer as it is. A file that is truncated meanwhile is found out by `isSame` afterwards: what was read is
+   * discarded then. One that is truncated after that is found out by the next look, since what is remembered of it are the
+   * bytes that were read, and not those that it has by then.
    */
   read(buffer: Uint8Array): number {
-    return this.#file === undefined ? 0 : readSync(this.#file, buffer, 0, buffer.length, this.offset);
+    const bytes = this.#file === undefined ? 0 : readSync(this.#file, buffer, 0, buffer.length, this.offset);
+    this.#chunk = buffer.subarray(0, bytes);
+    this.#chunkAt = this.offset;
+    this.#chunkTail = this.tail;
+    return bytes;
   }
 
   /** What comes out of a compressed file from `offset` on; an empty array at its end. Rejects where it is damaged. */
@@ -199,17 +218,19 @@ export class FollowedFile {
     this.offset += bytes;
     const file = this.#file;
     if (file === undefined || this.isCompressed) return;
-    // The lines are taken: that these bytes can't be read once more only makes the file harder to know again.
-    this.tail = orUndefined(() => tailOf(file, this.offset)) ?? NO_FINGERPRINT;
-    if (this.ledger.head.bytes >= HEAD_BYTES) return;
-    this.ledger.head = orUndefined(() => headOf(file, this.offset)) ?? this.ledger.head;
+    const taken = this.#chunk.subarray(0, bytes);
+    this.tail = tailWithin(file, this.#chunkTail, taken, this.#chunkAt);
+    this.ledger.head = grownHead(file, this.ledger.head, taken, this.#chunkAt);
   }
 
   /** Of the bytes before a place that was read. */
   tailAt(position: number): Fingerprint {
-    if (position === this.offset || this.#file === undefined) return this.tail;
     const file = this.#file;
-    return orUndefined(() => tailOf(file, position)) ?? NO_FINGERPRINT;
+    if (position === this.offset || file === undefined) return this.tail;
+    if (position > this.#chunkAt && this.#chunk.length > 0)
+      return tailWithin(file, this.#chunkTail, this.#chunk.subarray(0, position - this.#chunkAt), this.#chunkAt);
+    const found = orUndefined(() => tailOf(file, position));
+    return found !== undefined && orUndefined(() => this.isSame()) === true ? found : NO_FINGERPRINT;
   }
 
   /** The next look comes soon after something new, and later each time there is nothing. */

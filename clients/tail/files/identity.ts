@@ -70,6 +70,35 @@ export function tailOf(file: number, position: number): Fingerprint {
   return fingerprint(scratch, 0, readSync(file, scratch, 0, bytes, position - bytes));
 }
 
+/**
+ * Of the last bytes of `chunk`, which was read at `start`, where `before` ended. Where it is short, with what stands before
+ * it in the file, if that is still the same file.
+ */
+export function tailWithin(file: number, before: Fingerprint, chunk: Uint8Array, start: number): Fingerprint {
+  const end = start + chunk.length;
+  const own = fingerprint(chunk, Math.max(0, chunk.length - TAIL_BYTES), chunk.length);
+  if (start === 0 || chunk.length >= TAIL_BYTES) return own;
+  try {
+    const longer = tailOf(file, end);
+    return matchesAt(file, start - before.bytes, before) && matchesAt(file, start, own) ? longer : own;
+  } catch {
+    return own;
+  }
+}
+
+/** `head` with what of `chunk`, which was read at `start`, belongs to it; as it was where the file is another by now. */
+export function grownHead(file: number, head: Fingerprint, chunk: Uint8Array, start: number): Fingerprint {
+  if (head.bytes >= HEAD_BYTES) return head;
+  if (start === 0) return chunk.length === 0 ? head : fingerprint(chunk, 0, Math.min(HEAD_BYTES, chunk.length));
+  try {
+    const grown = headOf(file, start + chunk.length);
+    const own = fingerprint(chunk, 0, Math.min(chunk.length, HEAD_BYTES));
+    return matchesAt(file, 0, head) && matchesAt(file, start, own) ? grown : head;
+  } catch {
+    return head;
+  }
+}
+
 /** Both of a file as if it had been read up to `position`; none where it can't be read. */
 export function fingerprintsOf(path: string, position: number): { head: Fingerprint; tail: Fingerprint } {
   try {

@@ -5,7 +5,15 @@
 import { closeSync, openSync, readdirSync, readSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { constants, gunzipSync } from "node:zlib";
-import { type FileFacts, type Fingerprint, factsOf, fingerprint, HEAD_BYTES, matchesAt } from "./identity.ts";
+import {
+  type FileFacts,
+  type Fingerprint,
+  factsOf,
+  factsOfOpen,
+  fingerprint,
+  HEAD_BYTES,
+  matchesAt,
+} from "./identity.ts";
 
 export interface RotatedFile {
   readonly path: string;
@@ -86,6 +94,27 @@ export function isCopyOf(path: string, head: Fingerprint, tail: Fingerprint, off
     return false;
   } finally {
     closeSync(file);
+  }
+}
+
+/** Whether the file at `path` has no more than the one at `of`, and begins like it, as far as it goes. */
+export function beginsAlike(path: string, of: string): boolean {
+  const [one, other] = [beginningOf(path), beginningOf(of)];
+  return one.size <= other.size && one.bytes.equals(other.bytes.subarray(0, one.bytes.length));
+}
+
+/** Of a file that is not there, or can't be read, nothing. */
+function beginningOf(path: string): { size: number; bytes: Buffer } {
+  try {
+    const file = openSync(path, "r");
+    try {
+      const bytes = Buffer.alloc(HEAD_BYTES);
+      return { bytes: bytes.subarray(0, readSync(file, bytes, 0, bytes.length, 0)), size: factsOfOpen(file).size };
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return { bytes: Buffer.alloc(0), size: 0 };
   }
 }
 
