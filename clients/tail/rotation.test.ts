@@ -5,12 +5,14 @@ import {
   copyFileSync,
   readFileSync,
   renameSync,
+  statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { FollowedFile } from "./files/followed.ts";
+import { Positions } from "./files/positions.ts";
 import { withLogs } from "./testing/folder.ts";
 import { type Rig, startRig } from "./testing/rig.ts";
 
@@ -175,6 +177,45 @@ test(
       renameSync(join(logs, "draft"), `${path}.1`);
       await rig.until(11);
       expect(rig.sender.bodies.at(-1)).toBe("line 0");
+    });
+  },
+  LIMIT_MS,
+);
+
+test(
+  "files that are renamed while they are looked at stay read: what is compared then is another one",
+  async () => {
+    await withLogs(async (directory, logs) => {
+      const path = join(logs, "a.log");
+      const shift = (count: number): void => {
+        for (let number = count; number >= 1; number--) renameSync(`${path}.${number}`, `${path}.${number + 1}`);
+        renameSync(path, `${path}.1`);
+      };
+      writeFileSync(path, numbered(0, 100));
+      await using rig = await startRig(directory, {}, PLAIN);
+      await rig.until(100);
+      for (const count of [0, 1]) {
+        shift(count);
+        writeFileSync(path, numbered(100 * (count + 1), 100 * (count + 2)));
+        await rig.until(100 * (count + 2));
+      }
+      // The rotated ones are read to their end, and let go.
+      while (rig.agent.status().files > 1) await Bun.sleep(5);
+      const { ino, dev } = statSync(`${path}.2`, { bigint: true });
+      const original = Positions.prototype.get;
+      let isDue = true;
+      using _ = spyOn(Positions.prototype, "get").mockImplementation(function (this: Positions, id: string) {
+        if (isDue && id === `${dev}:${ino}`) {
+          isDue = false;
+          shift(2);
+          writeFileSync(path, numbered(300, 400));
+        }
+        return original.call(this, id);
+      });
+      await rig.until(400);
+      for (const name of ["one.log", "two.log"]) await untilLooked(rig, logs, name);
+      await rig.settled();
+      expectOnce(rig, 400);
     });
   },
   LIMIT_MS,

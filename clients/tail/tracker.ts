@@ -14,13 +14,21 @@
 import type { Assembler } from "./assembler.ts";
 import { FollowedFile } from "./files/followed.ts";
 import { expandGlobs } from "./files/glob.ts";
-import { type FileFacts, type Fingerprint, factsOf, fingerprintsOf, NO_FINGERPRINT } from "./files/identity.ts";
+import {
+  type FileFacts,
+  type Fingerprint,
+  factsOf,
+  fingerprintsOf,
+  isStillAt,
+  NO_FINGERPRINT,
+} from "./files/identity.ts";
 import { Ledger } from "./files/ledger.ts";
 import type { Position, Positions } from "./files/positions.ts";
 import {
   beginsAlike,
   beginsAs,
   compressedHead,
+  findCopy,
   findRotated,
   isCopyOf,
   type RotatedFile,
@@ -144,6 +152,8 @@ export class Tracker {
         this.#put(source, path, target, row, facts, { isCompressed, isGone: false });
       return;
     }
+    // Else it was renamed meanwhile: the next look finds it, and what has its name now.
+    if (!isStillAt(target, facts)) return;
     if (row !== undefined) this.#adoptCopy(source, row, undefined);
     const offset = atEnd ? facts.size : 0;
     this.#put(source, path, target, { id: facts.id, path: target, name: path, offset }, facts, {
@@ -177,23 +187,17 @@ export class Tracker {
         if (facts.size > row.offset) this.#put(source, path, path, row, facts, { isCompressed: false, isGone: true });
         continue;
       }
+      const start = { id: facts.id, path: of, name: this.#nameOf(of) };
       if (!this.#knownPaths.has(of) && facts.modifiedMs < this.#startedAtMs) {
-        this.#positions.put({
-          id: facts.id,
-          path: of,
-          name: this.#nameOf(of),
-          offset: facts.size,
-          rest: "none",
-          ...fingerprintsOf(path, facts.size),
-        });
+        const prints = fingerprintsOf(path, facts.size);
+        if (isStillAt(path, facts)) this.#positions.put({ ...start, ...prints, offset: facts.size, rest: "none" });
         continue;
       }
       // A copy that is being made, or whose original was not yet seen to be truncated: that decides.
       if (facts.size === 0 || this.#isCopyOfFollowed(rotated, wallMs)) continue;
-      this.#put(source, path, path, { id: facts.id, path: of, name: this.#nameOf(of), offset: 0 }, facts, {
-        isCompressed: false,
-        isGone: true,
-      });
+      // Renamed meanwhile, it was another one that was compared: it may have been read. The next look tells.
+      if (!isStillAt(path, facts)) continue;
+      this.#put(source, path, path, { ...start, offset: 0 }, facts, { isCompressed: false, isGone: true });
       this.counts.rotated++;
     }
   }
@@ -231,6 +235,7 @@ export class Tracker {
     // gzip is still writing it, or it is none.
     if (isNew && !isKnown && compressedHead(path).length === 0) return;
     const offset = isKnown ? row.offset : isNew ? (this.#resumeCompressed(source, path) ?? 0) : ALREADY_THERE;
+    if (!isStillAt(path, facts)) return;
     const start = { id: facts.id, path: of, name, offset, head: NO_FINGERPRINT, tail: stamp, rest: "none" as const };
     if (offset === ALREADY_THERE) this.#positions.put(start);
     else this.#put(source, path, path, start, facts, { isCompressed: true, isGone: true });
@@ -276,37 +281,26 @@ export class Tracker {
 
   #adoptCopy(source: Source, original: Position, from: Followed | undefined): boolean {
     if (original.head.bytes === 0) return false;
-    for (const { path, facts, isCompressed } of findRotated([original.path])) {
-      if (this.#followed.has(facts.id)) continue;
-      if (isCompressed) {
-        if (!source.config.compressed || !beginsAs(compressedHead(path), original.head)) continue;
-      } else if (facts.size < original.offset || !isCopyOf(path, original.head, original.tail, original.offset))
-        continue;
-      const ledger = from?.file.ledger ?? new Ledger(original);
-      const { offset, rest } = original;
-      const tail = isCompressed ? stampOf(facts) : original.tail;
-      ledger.id = facts.id;
-      if (isCompressed) Object.assign(ledger, { head: NO_FINGERPRINT, tail });
-      const copy = this.#put(
-        source,
-        path,
-        path,
-        original,
-        facts,
-        { isCompressed, isGone: true },
-        ledger,
-        from?.assembler,
+    const found = findCopy(original, source.config.compressed, (id) => this.#followed.has(id));
+    if (found === undefined) {
+      this.counts.truncatedWithoutCopy++;
+      this.#log.warn(
+        { path: original.path },
+        "the file was truncated and no copy of it is there: what was not read before is lost; it begins anew",
       );
-      Object.assign(copy.file, { offset, tail, rest });
-      this.counts.rotated++;
-      return true;
+      return false;
     }
-    this.counts.truncatedWithoutCopy++;
-    this.#log.warn(
-      { path: original.path },
-      "the file was truncated and no copy of it is there: what was not read before is lost; it begins anew",
-    );
-    return false;
+    const { path, facts, isCompressed } = found;
+    const ledger = from?.file.ledger ?? new Ledger(original);
+    const { offset, rest } = original;
+    const tail = isCompressed ? stampOf(facts) : original.tail;
+    ledger.id = facts.id;
+    if (isCompressed) Object.assign(ledger, { head: NO_FINGERPRINT, tail });
+    const how = { isCompressed, isGone: true };
+    const copy = this.#put(source, path, path, original, facts, how, ledger, from?.assembler);
+    Object.assign(copy.file, { offset, tail, rest });
+    this.counts.rotated++;
+    return true;
   }
 
   #put(

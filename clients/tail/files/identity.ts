@@ -41,6 +41,11 @@ export function factsOf(path: string): FileFacts | undefined {
   }
 }
 
+/** Whether `path` is still the name of that file: else, what was read by the name may have been another's. */
+export function isStillAt(path: string, { id }: FileFacts): boolean {
+  return factsOf(path)?.id === id;
+}
+
 export function factsOfOpen(file: number): FileFacts {
   return toFacts(fstatSync(file, { bigint: true }));
 }

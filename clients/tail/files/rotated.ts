@@ -12,6 +12,7 @@ import {
   factsOfOpen,
   fingerprint,
   HEAD_BYTES,
+  isStillAt,
   matchesAt,
 } from "./identity.ts";
 
@@ -95,6 +96,34 @@ export function isCopyOf(path: string, head: Fingerprint, tail: Fingerprint, off
   } finally {
     closeSync(file);
   }
+}
+
+/** How often it is looked again where rotated files are being renamed meanwhile. */
+const LOOKS_MAX = 10;
+
+/**
+ * What copy and truncate, or a compression (where those are looked at), made of a file that was read up to `offset`. Those
+ * that `isTaken` are followed as something else.
+ */
+export function findCopy(
+  original: { readonly path: string; readonly head: Fingerprint; readonly tail: Fingerprint; readonly offset: number },
+  hasCompressed: boolean,
+  isTaken: (id: string) => boolean,
+): RotatedFile | undefined {
+  const { path: of, head, tail, offset } = original;
+  for (let looks = 0, hasMoved = true; hasMoved && looks < LOOKS_MAX; looks++) {
+    hasMoved = false;
+    for (const rotated of findRotated([of])) {
+      const { path, facts, isCompressed } = rotated;
+      if (isTaken(facts.id)) continue;
+      const isCopy = isCompressed
+        ? hasCompressed && beginsAs(compressedHead(path), head)
+        : facts.size >= offset && isCopyOf(path, head, tail, offset);
+      if (!isStillAt(path, facts)) hasMoved = true;
+      else if (isCopy) return rotated;
+    }
+  }
+  return undefined;
 }
 
 /** Whether the file at `path` has no more than the one at `of`, and begins like it, as far as it goes. */
