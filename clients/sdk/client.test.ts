@@ -108,7 +108,7 @@ for (const transport of TRANSPORTS)
   test(
     `${transport}: whatever passing trouble the collector is in, every send is acknowledged in the end`,
     async () => {
-      const { client, collector, drops } = await setUp({ transport, callMsMax: 200 });
+      const { client, collector, drops } = await setUp({ transport, callMsMax: 2_000 });
       const troubles = [
         failure(status.UNAVAILABLE),
         failure(status.UNAVAILABLE, "full", 20),

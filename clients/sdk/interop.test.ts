@@ -116,7 +116,7 @@ test(
     const collector = new Collector();
     await collector.start();
     collector.die();
-    const { exporter, drops } = client(collector.port, 300);
+    const { exporter, drops } = client(collector.port, 2_000);
     exporter.export(someLogs(7), () => {});
     while (exporter.snapshot().retries === 0) await Bun.sleep(5);
     const failures = [

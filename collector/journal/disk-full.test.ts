@@ -10,7 +10,7 @@ import { Journal } from "./journal.ts";
 const MIB = 1_048_576;
 
 async function waitFor(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 400; attempt++) {
+  for (let attempt = 0; attempt < 2_000; attempt++) {
     if (await condition()) return;
     await Bun.sleep(25);
   }

@@ -9,7 +9,7 @@ const LEAST_FREE = 5_000;
 
 /** Moves time on until it is so: the guard writes its reserve to the real disk in between. */
 async function until(clock: VirtualClock, condition: () => boolean): Promise<void> {
-  for (let looks = 0; looks < 200 && !condition(); looks++) {
+  for (let looks = 0; looks < 4_000 && !condition(); looks++) {
     await clock.advance(250);
     await Bun.sleep(5);
   }

@@ -226,7 +226,7 @@ test("after close nothing is taken, and what waited at that moment was written",
 });
 
 async function waitUntil(condition: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt++) {
+  for (let attempt = 0; attempt < 5_000; attempt++) {
     if (condition()) return;
     await Bun.sleep(5);
   }

@@ -58,7 +58,7 @@ testWith(
       });
       await using firehose = await startFirehose(directory);
       const endpoint = (): string => firehose.local.url;
-      const secured = { ...settings, shutdown: { drainMsMax: 4_000 } };
+      const secured = { ...settings, shutdown: { drainMsMax: 8_000 } };
       await using replicas = await ReplicaSet.create({ directory, endpoint, size: 3, settings: secured });
       for (const index of [0, 1, 2]) await replicas.start(index);
       await replicas.untilShared(3);

@@ -101,7 +101,7 @@ test(
   "a stream that falls silent is left after callMsMax, and its batches go again",
   async () => {
     using collector = await new FakeCollector().start();
-    await using client = await connect({ endpoint: endpointOf(collector), retry: RETRY, callMsMax: 200 });
+    await using client = await connect({ endpoint: endpointOf(collector), retry: RETRY, callMsMax: 2_000 });
     collector.handle = (_seen, take) => {
       if (collector.clients.length > 1) take();
     };

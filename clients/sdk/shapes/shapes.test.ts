@@ -119,9 +119,9 @@ const PROGRAM = `
   import { connect, flushOnExit } from "${join(import.meta.dir, "../index.ts")}";
   const [endpoint, how] = process.argv.slice(1).slice(-2);
   const client = await connect({ endpoint, batch: { delayMsMax: 10000 } });
-  flushOnExit(client, { deadlineMs: 2000 });
+  flushOnExit(client, { deadlineMs: how === "unheard" ? 500 : 20_000 });
   for (let index = 0; index < 100; index++) client.offer({ body: index });
-  if (how === "own") process.on("SIGTERM", () => setTimeout(() => process.exit(7), 500));
+  if (how === "own") process.on("SIGTERM", () => setTimeout(() => process.exit(7), 4_000));
   if (how === "throw") setTimeout(() => { throw new Error("fell over"); }, 1);
   else if (how === "reject") Promise.reject(new Error("fell over"));
   else if (how === "exit") process.exit(3);
@@ -156,7 +156,7 @@ test(
     using collector = await new FakeCollector().start();
     for (const [endpoint, how] of [
       [`127.0.0.1:${collector.port}`, "exit"],
-      ["127.0.0.1:1", "signal"],
+      ["127.0.0.1:1", "unheard"],
     ]) {
       const cmd = [process.execPath, "-e", PROGRAM, endpoint as string, how as string];
       const child = Bun.spawn({ cmd, stderr: "pipe" });

@@ -10,7 +10,7 @@ const SERVICE = "standpipe-peers.logs.svc.cluster.local";
 function resolveBy(address: string): Resolve {
   return async (name) => {
     // One for each question: unlike the system's it keeps answers.
-    const resolver = new Resolver({ timeout: 200, tries: 1 });
+    const resolver = new Resolver({ timeout: 2_000, tries: 1 });
     resolver.setServers([address]);
     const [four, six] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
     const found = [four, six].flatMap((each) => (each.status === "fulfilled" ? each.value : []));

@@ -59,15 +59,16 @@ test("beyond connectionsMax new ones are closed and counted, and there is room a
 
 test("faster than handshakesPerSecondMax new ones are closed and counted, those of gRPC by themselves", async () => {
   await using run = await start({ connectionLimits: { ...CONNECTION_LIMITS_DEFAULT, handshakesPerSecondMax: 2 } });
-  const many = Array.from({ length: 20 }, () => open(run.http));
-  await until(() => many.filter(({ isClosed }) => isClosed).length >= 14);
-  expect(run.at().tooFast).toBeGreaterThanOrEqual(14);
+  // All but four at once, and two more for each second that it takes.
+  const many = Array.from({ length: 40 }, () => open(run.http));
+  await until(() => many.filter(({ isClosed }) => isClosed).length >= 20);
+  expect(run.at().tooFast).toBeGreaterThanOrEqual(20);
   expect((await run.client.export(logsRequest(1))).code).toBe(0);
   for (const { socket } of many) socket.destroy();
 });
 
 test("who says nothing, or a header at a time, is cut off in time; who has sent a request is not", async () => {
-  await using run = await start({ connectionLimits: { ...CONNECTION_LIMITS_DEFAULT, handshakeMsMax: 700 } });
+  await using run = await start({ connectionLimits: { ...CONNECTION_LIMITS_DEFAULT, handshakeMsMax: 3_000 } });
   const mute = open(run.http);
   const slow = open(run.http, HEAD);
   const trickle = setInterval(() => slow.socket.write("a: b\r\n"), 50);
@@ -105,7 +106,7 @@ test("a body that trickles is cut off, the first one of a connection and those a
 });
 
 test("a connection without a request is closed after connectionIdleMsMax, and one with a request is not", async () => {
-  await using run = await start({ connectionIdleMsMax: 1_000 });
+  await using run = await start({ connectionIdleMsMax: 2_000 });
   const idle = open(run.http);
   idle.socket.write(whole());
   await until(() => idle.told !== "");
@@ -113,7 +114,7 @@ test("a connection without a request is closed after connectionIdleMsMax, and on
   const busy = open(run.http);
   busy.socket.write(whole());
   await until(() => idle.isClosed);
-  await Bun.sleep(1_500);
+  await Bun.sleep(2_500);
   expect(busy.isClosed).toBe(false);
   run.appender.resume();
   await until(() => busy.told !== "");
@@ -122,12 +123,12 @@ test("a connection without a request is closed after connectionIdleMsMax, and on
 });
 
 test("a connection at its age ends with the next answer, so that its client finds new replicas", async () => {
-  await using run = await start({ connectionAgeMsMax: 500 });
+  await using run = await start({ connectionAgeMsMax: 3_000 });
   const one = open(run.http);
   one.socket.write(whole());
   await until(() => one.told !== "");
   expect(one.told.toLowerCase()).not.toContain("connection: close");
-  await Bun.sleep(600);
+  await Bun.sleep(3_100);
   expect(one.isClosed).toBe(false);
   one.told = "";
   one.socket.write(whole());

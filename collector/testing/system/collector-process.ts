@@ -137,6 +137,7 @@ export class CollectorProcess implements AsyncDisposable {
   readonly #adminHost: string;
   readonly #taking = Promise.withResolvers<void>();
   #log = "";
+  #hasEnded = false;
 
   private constructor(options: CollectorOptions) {
     this.ports = options.ports;
@@ -214,6 +215,16 @@ export class CollectorProcess implements AsyncDisposable {
     }
   }
 
+  /**
+   * Polls the log until that is in it. What a call made it say may be read after the call's answer.
+   */
+  async said(words: string | RegExp): Promise<void> {
+    while (!(typeof words === "string" ? this.#log.includes(words) : words.test(this.#log))) {
+      if (this.#hasEnded) throw new Error(`it ended before it said ${words}:\n${this.#log}`);
+      await Bun.sleep(20);
+    }
+  }
+
   kill(signal: "SIGKILL" | "SIGTERM" | "SIGINT" | "SIGHUP"): void {
     this.#child.kill(signal);
   }
@@ -234,6 +245,7 @@ export class CollectorProcess implements AsyncDisposable {
       this.#log = (this.#log + decoder.decode(chunk, { stream: true })).slice(-LOG_CHARACTERS_MAX);
       if (this.#log.includes('"taking logs"')) this.#taking.resolve();
     }
+    this.#hasEnded = true;
     this.#taking.reject(new Error(`it ended before it took logs:\n${this.#log}`));
   }
 }

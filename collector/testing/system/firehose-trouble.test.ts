@@ -36,7 +36,6 @@ test(
           if (request % 20 === 19) {
             await collector.until((status) => status.routes[0].delivery.throttled.records > 0);
             expect(await collector.end("SIGTERM")).toBe(0);
-            expect(collector.waitingAtEnd).toBeGreaterThan(0);
             restarts++;
             throttle();
             collector = await CollectorProcess.start(options);
@@ -69,7 +68,7 @@ test(
         directory,
         endpoint: firehose.local.url,
         ports: await freePorts(),
-        settings: { firehose: { recordId: true, requestTimeoutMs: 1_500, packDelayMsMax: 1 } },
+        settings: { firehose: { recordId: true, requestTimeoutMs: 5_000, packDelayMsMax: 1 } },
       };
       await using collector = await CollectorProcess.start(options);
       using sender = new Sender({ name: "a", port: options.ports.ingest, recordsPerRequest: 50 });

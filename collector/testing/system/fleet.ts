@@ -95,7 +95,9 @@ export async function withFleet(
     const addresses = ports.map(({ ingest }) => `127.0.0.1:${ingest}`).join(",");
     const peers = { addresses, leaseMs: LEASE_MS };
     const firehoseSettings = { quotaPollMs: 1_000, readAheadBytesMax: "4MiB" };
-    const settings = { peers, firehose: firehoseSettings, journal: { bytesMax: "1GiB" } };
+    // Who stops keeps what it has: handing it over is another test's.
+    const shutdown = { handOver: false };
+    const settings = { peers, firehose: firehoseSettings, journal: { bytesMax: "1GiB" }, shutdown };
     for (const [index, own] of ports.entries()) {
       const folder = join(directory, `collector${index}`);
       await mkdir(folder, { recursive: true });

@@ -149,7 +149,7 @@ test(
     await withFolder(async (directory) => {
       await using firehose = await startFirehose(directory);
       const down = takeDown(firehose);
-      await using fleet = await Fleet.start(directory, firehose, 2, { shutdown: { drainMsMax: 3_000 } });
+      await using fleet = await Fleet.start(directory, firehose, 2, { shutdown: { drainMsMax: 6_000 } });
       using sender = fleet.sender(0);
       for (let each = 0; each < REQUESTS; each++) await sender.send();
       const { collectorId } = (await fleet.at(0).status()).journal;

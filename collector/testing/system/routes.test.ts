@@ -121,7 +121,7 @@ test(
       await configure(
         "routes:\n  - { name: one, stream: one, bytesPerSecond: 3MiB }\n  - { name: two, stream: two, bytesPerSecond: fast }\n",
       );
-      expect(collector.log).toContain("routes.1.bytesPerSecond must be");
+      await collector.said("routes.1.bytesPerSecond must be");
       expect((await route("one"))?.quota.bytesPerSecond).toBe(5 * 1_048_576);
 
       await configure(
@@ -143,7 +143,7 @@ test(
     await withRoutes(both, ["keep"], async ({ collector, firehose, sender, route, configure }) => {
       for (let count = 0; count < 4; count++) await sender.send();
       await configure(keep);
-      expect(collector.log).toContain("journal.forgetRoutes");
+      await collector.said("journal.forgetRoutes");
       expect(await route("gone")).toBeUndefined();
       await until(async () => (await route("keep"))?.ledger.waiting === 0);
       expect((await collector.status()).journal.tail).toBe(0);
@@ -156,7 +156,7 @@ test(
       for (const [name, ...steps] of [["gone"], ["away", keep]] as const) {
         const more = `${keep}  - { name: ${name}, stream: missing }\n`;
         for (const step of [more, ...steps, `${keep}journal: { forgetRoutes: [${name}] }\n`]) await configure(step);
-        expect(collector.log).toContain(`"route":"${name}","msg":"the route is forgotten`);
+        await collector.said(`"route":"${name}","msg":"the route is forgotten`);
         await configure(more);
         // Forgotten means begun anew, at the tail of what is still there.
         const { journal } = await collector.status();

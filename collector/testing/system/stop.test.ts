@@ -54,7 +54,7 @@ test(
   async () => {
     await withFolder(async (directory) => {
       await using firehose = await startFirehose(directory);
-      firehose.local.faults.add({ kind: "latency", ms: 1_000 });
+      firehose.local.faults.add({ kind: "latency", ms: 4_000 });
       const options = { directory, endpoint: firehose.local.url, ports: await freePorts() };
       const collector = await CollectorProcess.start(options);
       using sender = new Sender({ name: "a", port: options.ports.ingest });

@@ -22,7 +22,7 @@ class Screen {
   constructor(port: number, size: { cols: number; rows: number }, words: readonly string[] = []) {
     const decoder = new TextDecoder();
     this.child = Bun.spawn({
-      cmd: [process.execPath, MAIN, "top", "--address", `127.0.0.1:${port}`, "--timeout", "2", ...words],
+      cmd: [process.execPath, MAIN, "top", "--address", `127.0.0.1:${port}`, "--timeout", "30", ...words],
       env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", TERM: "xterm-256color" },
       terminal: {
         ...size,

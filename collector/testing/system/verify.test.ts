@@ -58,7 +58,7 @@ test("handed over and adopted logs are proved by the ledgers of those that have 
     const settings = {
       peers: { addresses, intervalMs: 200, leaseMs: 1_000 },
       firehose: { recordId: true },
-      shutdown: { drainMsMax: 4_000 },
+      shutdown: { drainMsMax: 8_000 },
     };
     const start = async (index: number, more = {}): Promise<CollectorProcess> => {
       const folder = join(directory, `replica-${index}`);
