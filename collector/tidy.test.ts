@@ -104,8 +104,29 @@ function layerOf(tree: string, path: string): number {
   return head.endsWith(".ts") ? row.indexOf("*") : -1;
 }
 
-test("tidy: imports point one way, trees stand apart, files stay small", async () => {
+/** A chain of imports, of types as well, that comes back to where it began. */
+function circleIn(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const done = new Set<string>();
+  const visit = (path: string, chain: readonly string[]): string[] => {
+    if (chain.includes(path)) return [...chain.slice(chain.indexOf(path)), path];
+    if (done.has(path)) return [];
+    for (const to of imports.get(path) ?? []) {
+      const circle = visit(to, [...chain, path]);
+      if (circle.length > 0) return circle;
+    }
+    done.add(path);
+    return [];
+  };
+  for (const path of imports.keys()) {
+    const circle = visit(path, []);
+    if (circle.length > 0) return circle;
+  }
+  return [];
+}
+
+test("tidy: imports point one way and in no circle, trees stand apart, files stay small", async () => {
   const problems: string[] = [];
+  const imports = new Map<string, string[]>();
   for await (const path of new Glob("{collector,clients,deploy}/**/*.ts").scan(ROOT)) {
     if (path.includes("node_modules")) continue;
     const source = await Bun.file(join(ROOT, path)).text();
@@ -117,8 +138,11 @@ test("tidy: imports point one way, trees stand apart, files stay small", async (
     }
     if (layerOf(tree, path) === -1) problems.push(`${path}: in no known folder`);
     if (path.endsWith(".test.ts")) continue;
+    const own: string[] = [];
+    imports.set(path, own);
     for (const [, target = ""] of source.matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)) {
       const to = normalize(join(dirname(path), target));
+      own.push(to);
       const targetTree = treeOf(to);
       if (to.startsWith("proto/gen/") || to === "package.json") continue;
       if (targetTree !== tree) {
@@ -130,4 +154,5 @@ test("tidy: imports point one way, trees stand apart, files stay small", async (
     }
   }
   expect(problems).toEqual([]);
+  expect(circleIn(imports)).toEqual([]);
 });

@@ -13,17 +13,10 @@
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { ARCHITECTURES, type Architecture } from "./architectures.ts";
 import { assembleProgram } from "./program.ts";
 import { run } from "./run.ts";
 import { assembleSystem } from "./system.ts";
-
-/** Processors by Docker's names (TARGETARCH): Bun's package, and what its installer calls them. */
-export const ARCHITECTURES = {
-  amd64: { bunPackage: "@oven/bun-linux-x64", cpu: "x64", prebuild: "linux-x64" },
-  arm64: { bunPackage: "@oven/bun-linux-aarch64", cpu: "arm64", prebuild: "linux-arm64" },
-} as const;
-
-export type Architecture = keyof typeof ARCHITECTURES;
 
 const RUNTIME = join(import.meta.dir, "runtime");
 const EXECUTABLE = 0o755;

@@ -23,7 +23,8 @@ import { CollectorProcess, freePorts } from "../../collector/testing/system/coll
 import { startFirehose } from "../../collector/testing/system/observed-firehose.ts";
 import { Sender } from "../../collector/testing/system/sender.ts";
 import { hasTool, testWith } from "../../collector/testing/tools.ts";
-import { type Architecture, assemble, bytesOf } from "./assemble.ts";
+import type { Architecture } from "./architectures.ts";
+import { assemble, bytesOf } from "./assemble.ts";
 import { containerCommand } from "./container.ts";
 import { entryPoints } from "./program.ts";
 import { USER_ID } from "./system.ts";

@@ -5,7 +5,7 @@
  */
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import type { Architecture } from "./assemble.ts";
+import type { Architecture } from "./architectures.ts";
 import { run } from "./run.ts";
 
 /** By `ldd`: Bun needs libc6, LevelDB's addon libstdc++6 and libgcc-s1 besides. */
