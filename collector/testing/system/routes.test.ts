@@ -1,6 +1,7 @@
 /** Several routes on one collector: each on its own, changed by SIGHUP, forgotten only by name. */
 import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { type LocalFirehose, startLocalFirehose } from "../../../deploy/local/server.ts";
 import { withFolder } from "../temporary.ts";
@@ -130,6 +131,33 @@ test(
       expect((await route("one"))?.quota.bytesPerSecond).toBe(3 * 1_048_576);
       await sender.send();
       await until(async () => (await route("two"))?.ledger.delivered === 250);
+    });
+  },
+  LIMIT_MS,
+);
+
+test(
+  "SIGHUP in the middle of the start is obeyed when it is over",
+  async () => {
+    await withFolder(async (directory) => {
+      const file = join(directory, "standpipe.yaml");
+      await writeFile(file, "routes:\n  - { name: one, stream: one }\n");
+      // Another replica that says nothing, and is waited for.
+      const silent = createServer();
+      const isAsked = new Promise<void>((resolve) => silent.once("connection", () => resolve()));
+      await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+      const addresses = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+      const settings = { peers: { addresses, intervalMs: 2_000, leaseMs: 10_000 } };
+      await using collector = CollectorProcess.spawn({
+        ...{ directory, endpoint: "http://127.0.0.1:9", ports: await freePorts(), settings },
+      });
+      await isAsked;
+      await writeFile(file, "routes:\n  - { name: one, stream: one }\n  - { name: two, stream: two }\n");
+      expect(collector.log).not.toContain("taking logs");
+      collector.kill("SIGHUP");
+      await collector.ready();
+      await until(async () => ((await collector.status()).routes as readonly unknown[]).length === 2);
+      silent.close();
     });
   },
   LIMIT_MS,
