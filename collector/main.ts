@@ -19,12 +19,12 @@ const FILE_DEFAULT = "standpipe.yaml";
 
 const HELP = `Standpipe takes logs over OTLP/gRPC, answers OK when they are on disk, and delivers every one to Amazon Data Firehose.
 
-  bun run start [--config FILE] [--check]
+  bun run start [--config FILE] [--check | --until-delivered]
 
-  --config FILE   configuration file; else STANDPIPE_CONFIG, else ./standpipe.yaml where it is
+  --config FILE      configuration file; else STANDPIPE_CONFIG, else ./standpipe.yaml where it is
+  --check            read the configuration, say whether it can be used, and end
   --until-delivered  deliver what waits and what journal.adoptFrom names, then end: for a job that empties volumes
-  --check         read the configuration, say whether it can be used, and end
-  --help          this
+  --help             this
 
 SIGHUP reads it again: routes and rates change, nothing else does; a bad file changes nothing.
 Every key can be set by environment as well: firehose.stream is STANDPIPE_FIREHOSE_STREAM.

@@ -13,12 +13,20 @@ const ENTER = "\u001b[?1049h\u001b[?25l";
 const LEAVE = "\u001b[?25h\u001b[?1049l";
 const CTRL_C = 0x03;
 const Q = 0x71;
+/** A signal that comes again so soon is the same Ctrl-C: the terminal tells all, and `bun run` tells its program once more. */
+const ECHO_MS = 300;
 
 setLogVerbosity(logVerbosity.NONE);
 const stopped = new AbortController();
+let isEcho = false;
 // The first one ends what is under way in order; the second ends it at once.
 const stop = (): void => {
+  if (isEcho) return;
   if (stopped.signal.aborted) process.exit(130);
+  isEcho = true;
+  setTimeout(() => {
+    isEcho = false;
+  }, ECHO_MS).unref();
   stopped.abort();
 };
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);

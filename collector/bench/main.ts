@@ -51,8 +51,8 @@ async function bench({ scenarios }: Extract<BenchOptions, { kind: "bench" }>): P
     throw new Error(`${OUTPUT_FOLDER} needs ${FREE_BYTES_MIN / 1024 ** 3} GiB of free disk.`);
   const directory = mkdtempSync(join(OUTPUT_FOLDER, "run-"));
   const remove = (): void => rmSync(directory, { recursive: true, force: true });
-  // Not the default end by a signal, which would leave the folder and the children.
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+  // Not the default end by a signal, which would leave the folder and the children; through `bun run` one comes twice.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
   process.once("exit", remove);
   return await runScenarios(scenarios, { directory, settings: {}, tell });
 }

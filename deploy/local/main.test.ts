@@ -15,8 +15,8 @@ afterEach(async () => {
 interface Program {
   readonly url: string;
   readonly directory: string;
-  /** Sends a signal, and tells how it ended and what it had said. */
-  end(signal: NodeJS.Signals): Promise<{ code: number; text: string }>;
+  /** Sends signals, and tells how it ended and what it had said. */
+  end(...signals: NodeJS.Signals[]): Promise<{ code: number; text: string }>;
 }
 
 async function launch(...words: string[]): Promise<Program> {
@@ -46,8 +46,8 @@ async function launch(...words: string[]): Promise<Program> {
   return {
     url,
     directory,
-    end: async (signal) => {
-      child.kill(signal);
+    end: async (...signals) => {
+      for (const signal of signals) child.kill(signal);
       await read(/$^/);
       return { code: await child.exited, text };
     },
@@ -80,6 +80,14 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     expect(await Bun.file(objects[0]?.path ?? "").text()).toBe("hello\n");
   });
 }
+
+test("a Ctrl-C that comes twice at once, as it does through bun run, is one: what is buffered is written", async () => {
+  const program = await launch("--buffer-seconds", "900");
+  expect((await putRecord(program.url, "hello\n")).status).toBe(200);
+  const { code, text } = await program.end("SIGINT", "SIGINT");
+  expect(code).toBe(0);
+  expect(text).toContain(`1 objects in ${program.directory}`);
+});
 
 test("another process sets faults, reads counts and metrics, and flushes", async () => {
   const program = await launch("--buffer-seconds", "900");

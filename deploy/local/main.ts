@@ -5,21 +5,29 @@ import { type LocalFirehose, startLocalFirehose } from "./server.ts";
 
 const EXIT_USAGE = 2;
 
+/** A signal that comes again so soon is the same Ctrl-C: the terminal tells all, and `bun run` tells its program once more. */
+const ECHO_MS = 300;
+
 await main();
 
 async function main(): Promise<void> {
   const firehose = await start();
   if (firehose === undefined) return;
-  greet(firehose);
   let stopping = false;
+  let isEcho = false;
   const stop = (): void => {
+    if (isEcho) return;
     // A second Ctrl-C means now: what is buffered is given up.
     if (stopping) process.exit(1);
-    stopping = true;
+    stopping = isEcho = true;
+    setTimeout(() => {
+      isEcho = false;
+    }, ECHO_MS).unref();
     void finish(firehose);
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
+  greet(firehose);
 }
 
 async function start(): Promise<LocalFirehose | undefined> {

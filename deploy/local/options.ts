@@ -30,8 +30,8 @@ Usage: bun run firehose [options]
   --time-zone <name>         of the key, UTC
   --discard                  accept and count, keep nothing: for measuring a client
   --check-authorization      refuse calls without Authorization, or dated 5 minutes off (signatures aren't verified)
-  --guess <name>=<value>     what nobody knows of the real one, see the README; may be given more than once
-  --fault <json>             trouble from the start, see the README; may be given more than once
+  --guess <name>=<value>     what nobody knows of the real one, see deploy/local/README.md; may be given more than once
+  --fault <json>             trouble from the start, see there; may be given more than once
   --help                     this
 
 Examples:

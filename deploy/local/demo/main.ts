@@ -164,7 +164,8 @@ async function run(options: Arguments): Promise<number> {
     for (const application of applications) application.kill();
     void collector.kill();
   };
-  process.once("SIGINT", () => {
+  // Through `bun run` one Ctrl-C comes twice, and the second must not end this before it has cleaned up.
+  process.on("SIGINT", () => {
     cleanUp();
     process.stderr.write("\nstopped; nothing was checked\n");
     process.exit(1);
