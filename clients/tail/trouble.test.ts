@@ -4,6 +4,8 @@ import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileS
 import { join } from "node:path";
 import { Level } from "level";
 import { pino } from "pino";
+import { withSmallDisk } from "../../collector/testing/temporary.ts";
+import { testWith } from "../../collector/testing/tools.ts";
 import { FollowedFile } from "./files/followed.ts";
 import type { Log } from "./log.ts";
 import { decodeRequest } from "./testing/decode.ts";
@@ -147,3 +149,12 @@ test("a stop says what of deleted files was not read: nobody can read it any mor
     expect(lost[0]?.unreadBytes).toBeGreaterThan(0);
   });
 }, 20_000);
+
+testWith(["tmpfs"], "positions without a byte of disk left are told with what to do", async () => {
+  await withSmallDisk(1_048_576, async (disk) => {
+    expect(() => writeFileSync(join(disk, "rubbish"), new Uint8Array(8_388_608))).toThrow("ENOSPC");
+    const failure = await startRig(disk).catch((reason: unknown) => reason);
+    expect(failure).toMatchObject({ code: "positions_unusable" });
+    expect((failure as Error).message).toMatch(/No space left on device\): no line is lost.*positions\.directory/);
+  });
+});

@@ -164,6 +164,10 @@ test("mistakes are told in one sentence and exit with 2", async () => {
     [["--from", place.objects, "--ledger", ledger, "--route", "x"], /has no route x: there is default/],
     [["--from", place.objects, "--ledger", ledger, "--ledger", ledger], /names collector abc twice/],
     [["--from", place.objects, "--ledger", ledger, "--state", place.state], /is no state of this program/],
+    [
+      ["--from", place.objects, "--ledger", ledger, "--state", `${place.directory}/none/state`],
+      /can't be written to .*ENOENT.*name a file/,
+    ],
     [["--from", place.objects, "--ledger", ledger, "--ranges", "-1"], /--ranges/],
   ];
   for (const [words, expected] of runs) {

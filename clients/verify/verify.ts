@@ -138,8 +138,13 @@ function subjectOf({ title, ledgers }: State): string {
 
 async function save(state: State, tally: Tally, done: ReadonlySet<string>, progress: Progress): Promise<void> {
   const content = { format: STATE_FORMAT, subject: subjectOf(state), done: [...done], progress, tally: tally.encode() };
-  await writeFile(`${state.path}.part`, zstdCompressSync(Buffer.from(JSON.stringify(content))));
-  await rename(`${state.path}.part`, state.path);
+  try {
+    await writeFile(`${state.path}.part`, zstdCompressSync(Buffer.from(JSON.stringify(content))));
+    await rename(`${state.path}.part`, state.path);
+  } catch (reason) {
+    const words = `the state can't be written to ${state.path} (${wordFor(reason)})`;
+    throw new Problem(`${words}: name a file with room for it, or leave out --state; nothing was concluded`);
+  }
 }
 
 async function restore(state: State, tally: Tally, done: Set<string>, progress: Progress): Promise<void> {

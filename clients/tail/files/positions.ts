@@ -51,12 +51,12 @@ export class Positions {
     try {
       await database.open().catch((cause: unknown) => mend(database, directory, cause, log));
     } catch (cause) {
-      const reason = systemCodeOf((cause as { cause?: unknown }).cause ?? cause);
+      const inner = (cause as { cause?: unknown }).cause ?? cause;
       const words =
-        reason === "LEVEL_LOCKED"
-          ? "another agent has them open: two would send every line twice"
-          : `LevelDB says ${reason}`;
-      throw new TailError("positions_unusable", `the positions in ${directory} can't be opened (${words})`, { cause });
+        systemCodeOf(inner) === "LEVEL_LOCKED"
+          ? "(another agent has them open: two would send every line twice)"
+          : `(${inner instanceof Error ? inner.message : String(inner)}): no line is lost, nothing was started; make the folder usable, or name another in positions.directory, with which every file is read anew`;
+      throw new TailError("positions_unusable", `the positions in ${directory} can't be opened ${words}`, { cause });
     }
     const positions = new Positions(database);
     for await (const [key, value] of database.iterator()) {

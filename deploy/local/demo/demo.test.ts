@@ -2,6 +2,8 @@ import { expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { withSmallDisk } from "../../../collector/testing/temporary.ts";
+import { testWith } from "../../../collector/testing/tools.ts";
 
 const MAIN = join(import.meta.dir, "main.ts");
 
@@ -52,4 +54,12 @@ test("wrong arguments are one sentence and exit code 2", async () => {
   const unknown = await run("--fast");
   expect(unknown.code).toBe(2);
   expect(unknown.err).toMatch(/^demo: .*--fast.*\n$/);
+});
+
+testWith(["tmpfs"], "a disk that is too small for it is told before anything begins", async () => {
+  await withSmallDisk(8_388_608, async (disk) => {
+    const { code, out, err } = await run("--out", join(disk, "demo"), "--logs", "100000");
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toMatch(/^demo: \S+ needs 224 MiB of free disk for 100,000 logs: name another folder with --out\.\n$/);
+  });
 });

@@ -6,7 +6,7 @@
  *
  * Exit codes: 0 nothing was lost, and what came twice is explained by the kill; 1 otherwise; 2 wrong arguments.
  */
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, statfsSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type LocalFirehose, startLocalFirehose } from "../server.ts";
@@ -21,6 +21,9 @@ const POLL_MS = 250;
 /** How much of the burst is sent when the collector is killed, and how long it is away. */
 const KILL_AT_SHARE = 0.5;
 const DOWN_MS = 1_000;
+/** What the collector leaves free, and holds back; and what a log takes in the journal and the objects together. */
+const FREE_BYTES_MIN = 128 * MIB;
+const DISK_BYTES_PER_LOG = 1_000;
 
 /** The collector's own limits: what it may have open at Firehose when it is killed. */
 const CALLS_IN_FLIGHT_MAX = 8;
@@ -144,6 +147,14 @@ async function run(options: Arguments): Promise<number> {
   const journal = resolve(options.out, "journal");
   for (const folder of [objects, journal]) rmSync(folder, { recursive: true, force: true });
   mkdirSync(options.out, { recursive: true });
+  const disk = statfsSync(options.out);
+  const neededBytes = FREE_BYTES_MIN + options.logs * DISK_BYTES_PER_LOG;
+  if (disk.bavail * disk.bsize < neededBytes) {
+    const needed = `${Math.ceil(neededBytes / MIB)} MiB of free disk`;
+    throw new UsageError(
+      `${options.out} needs ${needed} for ${count(options.logs)} logs: name another folder with --out.`,
+    );
+  }
 
   const fileExtension = FILE_EXTENSIONS[options.compression];
   const stream = { name: STREAM, mibPerSecond: options.mibPerSecond, bufferSeconds: 10, fileExtension };
