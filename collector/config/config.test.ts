@@ -48,6 +48,7 @@ test("every problem is told at once, by the name of its key, with what would be 
   expect(message).toContain("firehose.bytesPerSecond must be 1KiB to 10GiB");
   expect(message).toContain("firehose.recordId");
   expect(message).toContain("journal must be a section");
+  expect(problemsOf(() => loadConfig(file("routes: 5\n"), {}))).toContain("routes must be a list, each of its routes");
   expect(message).toContain("extra is not a key");
   expect(message).toContain("ingest.nestingMax must be a whole number from 1 to 256");
   expect(message).toContain("ingest.address must be host:port");

@@ -323,9 +323,8 @@ function describeIssue(issue: z.core.$ZodIssue): string[] {
     const known = issue.path.length === 0 ? [...Object.keys(SECTIONS), "routes"] : keysOf(String(issue.path[0]));
     return issue.keys.map((key) => `${path === "" ? "" : `${path}.`}${key} is not a key${nearest(key, known)}`);
   }
-  return [
-    `${path} ${issue.code === "invalid_type" && issue.path.length === 1 ? "must be a section with keys of its own" : issue.message}`,
-  ];
+  if (issue.code !== "invalid_type" || issue.path.length !== 1) return [`${path} ${issue.message}`];
+  return [`${path} must be a ${path === "routes" ? "list, each of its routes" : "section"} with keys of its own`];
 }
 
 function keysOf(section: string): string[] {

@@ -58,6 +58,7 @@ const rows: readonly (readonly [VerdictKind, string, unknown])[] = [
   ],
   ["hold", "UnrecognizedClientException", awsError("UnrecognizedClientException", "The security token is invalid.")],
   ["hold", "CredentialsProviderError", awsError("CredentialsProviderError", "Could not load credentials")],
+  ["hold", "Error", new Error("Region is missing")],
   ["hold", "SomethingNew", awsError("SomethingNew", "no", 403)],
   ["passing", "ExpiredTokenException", awsError("ExpiredTokenException", "The security token is expired")],
   [
