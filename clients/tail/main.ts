@@ -84,12 +84,17 @@ async function run(config: TailConfig, readAgain: () => TailConfig): Promise<num
   const signalled = Promise.withResolvers<string>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => signalled.resolve(signal));
 
-  let running: TailAgent | undefined;
-  let reloading: Promise<void> = Promise.resolve();
+  const started = Promise.withResolvers<TailAgent>();
+  let isStopping = false;
+  // What comes in the middle of the start is obeyed when it is over; in a stop nothing is begun any more.
+  let reloading: Promise<unknown> = started.promise;
   process.on("SIGHUP", () => {
     try {
       const changed = readAgain();
-      reloading = reloading.then(() => running?.reload(changed)).catch(die);
+      const reload = async (): Promise<void> => {
+        if (!isStopping) await (await started.promise).reload(changed);
+      };
+      reloading = reloading.then(reload).catch(die);
     } catch (reason) {
       if (!(reason instanceof TailError)) throw reason;
       log.error({ reason: reason.message }, "the configuration was read again and can't be used: nothing was changed");
@@ -97,8 +102,10 @@ async function run(config: TailConfig, readAgain: () => TailConfig): Promise<num
   });
 
   const agent = await startAgent(config, { clock: systemClock, log, onFault: die });
-  running = agent;
-  log.info({ signal: await signalled.promise }, "stopping");
+  started.resolve(agent);
+  const signal = await signalled.promise;
+  isStopping = true;
+  log.info({ signal }, "stopping");
   await agent.stop();
   log.info({ unacknowledgedBytes: agent.status().waitingBytes }, "stopped; what is not acknowledged is read again");
   return 0;

@@ -6,6 +6,7 @@ import { expect, test } from "bun:test";
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { FakeCollector } from "../../../clients/sdk/fake-collector.ts";
 import { withFolder } from "../temporary.ts";
 import { testWith } from "../tools.ts";
 import { CollectorProcess, freePorts } from "./collector-process.ts";
@@ -268,6 +269,33 @@ test(
       await collector.until(({ routes }) => routes[0].ledger.delivered === 3);
       const lines = await firehose.lines();
       expect(lines.map(({ body }) => body).toSorted()).toEqual(["a line", "a line", "b line"]);
+    });
+  },
+  LIMIT_MS,
+);
+
+test(
+  "SIGHUP while it stops changes nothing: no file is followed anew",
+  async () => {
+    await withFolder(async (directory) => {
+      using collector = await new FakeCollector().start();
+      const takes: (() => void)[] = [];
+      collector.handle = (_seen, take) => takes.push(take);
+      const source = (name: string) => ({ name, include: [join(directory, `${name}.log`)] });
+      for (const name of ["a", "b"]) writeFileSync(join(directory, `${name}.log`), `${name} line\n`);
+      const { admin: adminPort } = await freePorts();
+      const options = { directory, collectorPort: collector.port, adminPort };
+      await using agent = await TailProcess.start({ ...options, sources: [source("a")] });
+      while (takes.length === 0) await Bun.sleep(5);
+      agent.kill("SIGTERM");
+      while (!agent.log.includes('"stopping"')) await Bun.sleep(5);
+      TailProcess.configure({ ...options, sources: [source("a"), source("b")] });
+      agent.kill("SIGHUP");
+      await Bun.sleep(300);
+      for (const take of takes.splice(0)) take();
+      expect(await agent.exited).toBe(0);
+      expect(agent.log).not.toContain("the configuration was read again");
+      expect(collector.bodies).toEqual(["a line"]);
     });
   },
   LIMIT_MS,
