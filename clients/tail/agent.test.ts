@@ -214,7 +214,7 @@ test("a deleted file is read to its end, last line without an end and all", asyn
     await rig.until(20_001);
     await rig.settled();
     expect(sender.bodies).toEqual(expected(20_001));
-    expect(rig.agent.status().files).toBe(0);
+    while (rig.agent.status().files > 0) await Bun.sleep(5);
   });
 }, 30_000);
 
