@@ -96,6 +96,8 @@ export interface HttpOptions {
   readonly corsOrigins?: readonly string[];
   /** Requests at once. @default 1,024 */
   readonly requestsMax?: number;
+  /** Bytes of requests that wait for their turn, in memory; who comes with more is told to send again. @default 8 MiB */
+  readonly unreadBytesMax?: number;
   /** How long a request is held: HTTP tells of no deadline. @default 8 s, within the ten of common exporters */
   readonly holdMsMax?: number;
   /** How long a body may take to arrive, in seconds. @default 30 */

@@ -174,7 +174,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   const httpGuard = new ConnectionGuard(connectionLimits, clock);
   const startHttp = async (): Promise<HttpServer | undefined> => {
     if (http === undefined) return undefined;
-    const { corsOrigins = [], requestsMax = 1_024, holdMsMax = 8_000, bodySecondsMax, tls } = http;
+    const { corsOrigins = [], requestsMax = 1_024, unreadBytesMax, holdMsMax = 8_000, bodySecondsMax, tls } = http;
     const { deadlineMarginMs } = admissionLimits;
     const own = { holdMsMax, deadlineMarginMs, authenticator, limits: receptionLimits };
     const run = createHttpExport({ take, gate, counters, failures, clock, random, ...own });
@@ -184,6 +184,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
       origins: corsOrigins,
       requestsMax,
       requestBytesMax,
+      unreadBytesMax,
       bodySecondsMax,
       run,
       guard: httpGuard,

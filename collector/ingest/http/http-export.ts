@@ -42,8 +42,10 @@ export interface HttpExportParts {
 export interface HttpConnection {
   /** The client's, where it was verified. */
   readonly certificate: CertificateNames | undefined;
-  /** Lets the rest of the body come; until then it waits with its sender, but for a small one. */
-  readonly open: () => void;
+  /** Lets the rest of the body come; until then it waits with its sender, but for a small one. False: part of it is gone. */
+  readonly open: () => boolean;
+  /** Calls `listener` when that is so, which may be at once. */
+  readonly onFull: (listener: () => void) => void;
   /** How many seconds a body may take to arrive. */
   readonly timeoutSeconds: number;
   /** The connection's clock: how many seconds may pass without anything moving; 0: as many as it takes. */
@@ -86,6 +88,7 @@ export function createHttpExport(parts: HttpExportParts): HttpExport {
       // It waits for its turn, not for its sender.
       if (!gate.enter(turn)) setTimeoutSeconds(0);
       signal.addEventListener("abort", leave, { once: true });
+      connection.onFull(() => turn.refuse(tooMuchWaits()));
       await turn.turn;
     };
     try {
@@ -93,7 +96,7 @@ export function createHttpExport(parts: HttpExportParts): HttpExport {
         await takeTurn(place);
         setTimeoutSeconds(timeoutSeconds);
       }
-      connection.open();
+      if (!connection.open()) throw tooMuchWaits();
       const reading = readBody(request, limits.requestBytesMax);
       const body = await (place === undefined ? reading : Promise.race([reading, place.refused]));
       form.isBodyHere = true;
@@ -205,6 +208,10 @@ async function toProtobuf(body: Uint8Array, { encoding, packing }: Form, bytesMa
   const bytes = fromJson(unpacked);
   if (unpacked !== body) release(unpacked);
   return bytes;
+}
+
+function tooMuchWaits(): CollectorError {
+  return new CollectorError("overloaded", "more requests are waiting to be read than memory allows");
 }
 
 function tooLarge(bytesMax: number): CollectorError {

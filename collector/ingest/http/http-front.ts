@@ -6,7 +6,7 @@
  * Each connection has one of its own to Bun's server, and goes at its pace: a body that is not read is held back (relay.ts). A request is known by the port that its bytes came from. One that came from elsewhere is of somebody on this
  * machine who found Bun's server by himself: it is nobody's, so that there is no way around TLS and the limits.
  *
- * Bounds: those of connection-guard.ts (a connection must have sent the headers of its first request within
+ * Bounds: what is here of requests that wait, `unreadBytesMax` of all connections together; those of connection-guard.ts (a connection must have sent the headers of its first request within
  * `handshakeMsMax`), and `idleMsMax` between two requests: Bun closes no connection that had one. Its server bounds the
  * time for bodies. Where `crowdedAt` is given, nobody keeps others out by connections without a request (the admin's ports).
  */
@@ -18,7 +18,9 @@ import type { ConnectionGuard } from "../../identity/connection-guard.ts";
 import type { Current } from "../../identity/rotating.ts";
 import type { ClientCertificates } from "../../identity/server-credentials.ts";
 import type { TlsFiles } from "../../identity/tls-files.ts";
+import { release } from "../../memory/release.ts";
 import { type Relay, relay } from "./relay.ts";
+import { UnreadBytes } from "./unread-bytes.ts";
 
 export interface HttpTls {
   readonly files: Current<TlsFiles>;
@@ -40,6 +42,8 @@ export interface HttpFrontOptions {
   readonly idleMsMax: number;
   /** Age at which a connection ends with its next answer, give or take a tenth. */
   readonly ageMsMax: number;
+  /** Bytes of requests that wait for their turn, in memory. @default 8 MiB */
+  readonly unreadBytesMax?: number | undefined;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -52,8 +56,10 @@ export interface Visit {
   readonly certificate: CertificateNames | undefined;
   /** Whether the connection has reached its age: the client shall come again, by way of the balancer. */
   readonly isLast: boolean;
-  /** Lets the rest of its body come; before, what comes beyond a small one waits with its sender. */
-  open(): void;
+  /** Lets the rest of its body come; before, what comes beyond a small one waits with its sender. False: part of it is gone. */
+  open(): boolean;
+  /** Calls `listener` when there is no room for what is here of it before that: part of it is gone, and it can't be taken. */
+  onFull(listener: () => void): void;
   leave(): void;
 }
 
@@ -64,10 +70,16 @@ interface Connection {
   readonly certificate: CertificateNames | undefined;
   readonly endsAtMs: number;
   relay: Relay | undefined;
+  /** Part of what came is gone. */
+  isFull: boolean;
+  onFull: (() => void) | undefined;
   requests: number;
   /** Undefined before the first request, when the guard watches. */
   idleSinceMs: number | undefined;
 }
+
+/** Fourteen requests that wait take that where Bun has read as much of each as it can, and forty on new connections. */
+const UNREAD_BYTES_MAX = 8 * 1024 * 1024;
 
 /** How often it is looked who has been idle for too long. */
 const LOOK_MS = 1_000;
@@ -81,12 +93,14 @@ export class HttpFront {
   readonly #connections = new Set<Connection>();
   /** By the port that their bytes come from at Bun's server. */
   readonly #byPort = new Map<number, Connection>();
+  readonly #unread: UnreadBytes;
   readonly #closed = new AbortController();
   #closedAtMs = Number.POSITIVE_INFINITY;
   #stopFollowing: (() => void) | undefined;
 
   private constructor(options: HttpFrontOptions) {
     this.#options = options;
+    this.#unread = new UnreadBytes(options.unreadBytesMax ?? UNREAD_BYTES_MAX);
     this.#listener = this.#createListener();
     options.guard.watchListener(this.#listener);
   }
@@ -121,7 +135,14 @@ export class HttpFront {
       callerAddress: connection.callerAddress,
       certificate: connection.certificate,
       isLast: clock.monotonicMs() >= connection.endsAtMs,
-      open: () => connection.relay?.open(),
+      open: () => {
+        connection.relay?.open();
+        return !connection.isFull;
+      },
+      onFull: (listener) => {
+        connection.onFull = listener;
+        if (connection.isFull) listener();
+      },
       leave: () => {
         connection.requests--;
         if (connection.requests === 0) connection.relay?.shut();
@@ -190,6 +211,8 @@ export class HttpFront {
       certificate,
       endsAtMs: sinceMs + ageMsMax * (0.9 + 0.2 * random()),
       relay: undefined,
+      isFull: false,
+      onFull: undefined,
       requests: 0,
       idleSinceMs: undefined,
     };
@@ -199,16 +222,21 @@ export class HttpFront {
       this.#connections.delete(connection);
       if (port !== undefined) this.#byPort.delete(port);
     });
-    connection.relay = relay(socket, innerPort, {
+    connection.relay = relay(socket, innerPort, this.#unread, {
       onOpen: (own) => {
         port = own;
         this.#byPort.set(own, connection);
+      },
+      onFull: () => {
+        connection.isFull = true;
+        connection.onFull?.();
       },
       onEnd: () => {
         if (port !== undefined) this.#byPort.delete(port);
         port = undefined;
         socket.end();
         // What is still sent is read and dropped: a reset would take the answer from the client.
+        socket.on("data", release);
         socket.resume();
         void this.#linger(socket);
       },

@@ -4,8 +4,8 @@
  * http-front.ts takes the connections, with TLS, client certificates and the limits that gRPC's connections have; Bun's
  * server behind it makes requests of them, and answers. A client's certificate or a token says who somebody is.
  *
- * Bounds: `requestsMax` requests at once, large bodies within what gRPC's have as well (reception.ts), and
- * `bodySecondsMax` for a body to arrive; Bun itself ends a connection whose headers are not here after some ten seconds.
+ * Bounds: `requestsMax` requests at once, large bodies within what gRPC's have as well (reception.ts), `unreadBytesMax`
+ * of those that wait, and `bodySecondsMax` for a body to arrive; Bun itself ends a connection whose headers are not here after some ten seconds.
  */
 import type { Server } from "bun";
 import type { Clock, Random } from "../../clock.ts";
@@ -26,6 +26,8 @@ export interface HttpServerOptions {
   /** Requests at once. */
   readonly requestsMax: number;
   readonly requestBytesMax: number;
+  /** Bytes of requests that wait for their turn, in memory; who comes with more is told to send again. @default 8 MiB */
+  readonly unreadBytesMax?: number | undefined;
   /** From the headers to the end of the body. Bun counts up to 255, in steps of four. @default 30 */
   readonly bodySecondsMax?: number | undefined;
   readonly run: HttpExport;
@@ -81,6 +83,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       const connection = {
         certificate: visit.certificate,
         open: () => visit.open(),
+        onFull: (listener: () => void) => visit.onFull(listener),
         timeoutSeconds,
         setTimeoutSeconds: (seconds: number) => inner.timeout(request, seconds),
       };
@@ -120,6 +123,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       guard,
       idleMsMax: options.connectionIdleMsMax,
       ageMsMax: options.connectionAgeMsMax,
+      unreadBytesMax: options.unreadBytesMax,
       clock,
       random,
     });

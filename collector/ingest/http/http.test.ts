@@ -237,6 +237,22 @@ test("large bodies wait unread for their turn, and who stalls gives up its place
   expect(run.server.snapshot()).toMatchObject({ receivingBytes: 0, unreadCalls: 0 });
 });
 
+test("a large body that waits is told to come again where there is no room for its beginning; small ones pass", async () => {
+  const bound = { requestBytesMax: 512 * KIB, receivingBytesMax: 512 * KIB, receiveMsMax: 600_000 };
+  await using run = await start({ unreadBytesMax: 0 }, bound);
+  const stalled = connect(run.server.httpPort as number, "127.0.0.1");
+  const head = "POST /v1/logs HTTP/1.1\r\nhost: here\r\ncontent-type: application/x-protobuf\r\n";
+  stalled.write(`${head}content-length: 500000\r\n\r\nabc`);
+  await until(() => run.server.snapshot().receivingBytes === 500_000);
+  const answer = await run.post(logsRequest(1, 400_000));
+  expect([answer.status, answer.headers.get("connection")]).toEqual([429, "close"]);
+  expect(answer.headers.get("retry-after")).not.toBeNull();
+  expect(run.server.snapshot()).toMatchObject({ unreadCalls: 0, receivingBytes: 500_000 });
+  expect((await run.post(logsRequest(1, 60_000))).status).toBe(200);
+  stalled.destroy();
+  await until(() => run.server.snapshot().receivingBytes === 0);
+});
+
 test("a small packed body that stalls on its way keeps no other from being unpacked", async () => {
   await using run = await start(
     {},

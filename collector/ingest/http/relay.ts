@@ -4,16 +4,22 @@
  * and closes in the midst of a long body; node:net would throw that answer away.
  *
  * Bun's server takes in more than a megabyte of a body that nobody has asked for yet. So a relay is shut at first: it lets
- * headers and a small body pass, and of a large one the rest when it is opened, which is when it is read.
+ * headers and a small body pass, and of a large one the rest when it is opened, which is when it is read. Until then no more is
+ * read from the near one, so that it waits with its sender. But Bun reads up to 512 KB at a time from a socket, and can't be
+ * told to read less: what came beyond is held here, and all that is here of requests that wait is counted in `UnreadBytes`.
+ * Where that has no room, it is dropped, and its request is to be refused.
  */
 import type { Socket } from "node:net";
 import { release } from "../../memory/release.ts";
+import type { UnreadBytes } from "./unread-bytes.ts";
 
 export interface RelayEvents {
   /** It is joined; `port` is the far connection's own. */
   readonly onOpen: (port: number) => void;
   /** The far one has ended: all that it said was written to the near one, which is still open. */
   readonly onEnd: () => void;
+  /** There was no room for what came while it was shut: nothing passes any more. */
+  readonly onFull: () => void;
 }
 
 export interface Relay {
@@ -23,17 +29,21 @@ export interface Relay {
   shut(): void;
 }
 
-/** What passes while it is shut: the headers of a request, and a small body. */
-const SHUT_BYTES_MAX = 64 * 1024;
+/** What passes while it is shut: the headers of a request, of which Bun takes 16 KB, and a body of 64 KB. */
+export const SHUT_BYTES_MAX = 80 * 1024;
 
 /** Joins `near` to `port` of this machine. Pauses `near` meanwhile; ends the far one when `near` closes. */
-export function relay(near: Socket, port: number, { onOpen, onEnd }: RelayEvents): Relay {
+export function relay(near: Socket, port: number, unread: UnreadBytes, events: RelayEvents): Relay {
+  const { onOpen, onEnd, onFull } = events;
   let far: Bun.Socket | undefined;
   /** What the far one did not take all of yet, and how much it took. Bodies would pile up as garbage if not let go of. */
   let held: Buffer | undefined;
   let taken = 0;
   /** What may still pass. */
   let allowance = SHUT_BYTES_MAX;
+  /** Of a request that waits: what passed, and what is held. */
+  let counted = 0;
+  let isFull = false;
   let hasEnded = false;
 
   const end = (): void => {
@@ -47,18 +57,37 @@ export function relay(near: Socket, port: number, { onOpen, onEnd }: RelayEvents
     taken = 0;
     if (!push()) near.pause();
   };
-  /** Whether the far one has taken all there is; also where it is closed, which is about to be told. */
+  /** Whether more may be read; also where the far one is closed, which is about to be told. */
   const push = (): boolean => {
-    if (held === undefined) return true;
-    const end = Math.min(held.length, taken + allowance);
-    if (end === taken) return false;
-    const written = far?.write(end - taken === held.length ? held : held.subarray(taken, end)) ?? 0;
-    taken += written;
-    allowance -= written;
-    if (written >= 0 && taken < held.length) return false;
-    release(held);
+    if (isFull) return false;
+    if (held !== undefined && allowance > 0) {
+      const end = Math.min(held.length, taken + allowance);
+      const written = far?.write(end - taken === held.length ? held : held.subarray(taken, end)) ?? 0;
+      taken += written;
+      allowance -= written;
+      if (written < 0 || taken === held.length) letGo();
+    }
+    if (allowance <= 0) count();
+    return held === undefined && allowance > 0;
+  };
+  const letGo = (): void => {
+    if (held !== undefined) release(held);
     held = undefined;
-    return true;
+  };
+  const count = (): void => {
+    if (counted > 0) return;
+    const bytes = SHUT_BYTES_MAX + (held?.length ?? 0);
+    if (unread.take(bytes)) {
+      counted = bytes;
+      return;
+    }
+    isFull = true;
+    letGo();
+    onFull();
+  };
+  const giveBack = (): void => {
+    unread.giveBack(counted);
+    counted = 0;
   };
   const back = (bytes: Buffer): void => {
     if (near.destroyed || near.write(bytes)) return;
@@ -67,12 +96,17 @@ export function relay(near: Socket, port: number, { onOpen, onEnd }: RelayEvents
   };
 
   const allow = (bytes: number): void => {
+    giveBack();
     allowance = bytes;
     if (far !== undefined && !near.destroyed && push()) near.resume();
   };
 
   near.pause();
-  near.once("close", () => far?.terminate());
+  near.once("close", () => {
+    giveBack();
+    letGo();
+    far?.terminate();
+  });
   Bun.connect({
     hostname: "127.0.0.1",
     port,
