@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
 import { constants, createZstdCompress, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { CollectorError } from "../errors.ts";
@@ -79,6 +80,32 @@ test("zstd: a frame that asks for a huge window, garbage behind a frame, and a s
   // Single_Segment_flag and a Frame_Content_Size of 200 over one byte.
   const lying = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x20, 200, 0x09, 0, 0, 0x61]);
   expect(await codeOf(lying, "zstd", KIB)).toBe("invalid_request");
+});
+
+test("gzip: the size that is promised at the end is a hint, and held against what is there", async () => {
+  const [one, two] = [randomBytes(300_000), randomBytes(40_000)];
+  const packed = gzipSync(one);
+  const unpacked = await unpack(packed, "gzip", one.length);
+  expect(Buffer.from(unpacked).equals(one)).toBe(true);
+  // In one piece, which can be given back.
+  expect(unpacked.buffer.byteLength).toBe(one.length);
+  for (const members of [
+    [one, two],
+    [two, one],
+  ]) {
+    const all = Buffer.concat(members);
+    const both = Buffer.concat(members.map((each) => gzipSync(each)));
+    expect(Buffer.from(await unpack(both, "gzip", all.length)).equals(all)).toBe(true);
+    expect(await codeOf(both, "gzip", all.length - 1)).toBe("request_too_large");
+  }
+  for (const promised of [0, 1, 299_999, 300_001, 1024 * KIB, 2 ** 32 - 1]) {
+    const lying = Buffer.from(packed);
+    lying.writeUInt32LE(promised, lying.length - 4);
+    expect(await codeOf(lying, "gzip", 1024 * KIB)).toBe("invalid_request");
+  }
+  for (const end of [5_000, 200_000, packed.length - 8, packed.length - 4, packed.length - 1]) {
+    expect(await codeOf(packed.subarray(0, end), "gzip", 1024 * KIB)).toBe("invalid_request");
+  }
 });
 
 test("a bomb is stopped at the limit, whatever it is packed with", async () => {
