@@ -41,7 +41,7 @@ export interface IngestOptions {
   readonly admissionLimits?: AdmissionLimits;
   /** Bytes of one request, unpacked. @default 4 MiB, what gRPC clients expect */
   readonly requestBytesMax?: number;
-  /** Bytes of large or compressed messages from their first byte to their answer; others wait unread. @default four requests */
+  /** Bytes of large or compressed messages from their first byte to their answer; others wait unread. @default three requests */
   readonly receivingBytesMax?: number;
   /** How long a call may take to arrive while others wait to be read. @default 10 s */
   readonly receiveMsMax?: number;
