@@ -1,11 +1,12 @@
+import { heapStats } from "bun:jsc";
 import { expect, test } from "bun:test";
-import { appendFileSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { withFolder } from "../testing/temporary.ts";
 import { levelDriver } from "./level-store.ts";
 import { openLog } from "./log-store.ts";
-import { toKey } from "./ordinal.ts";
+import { fromKey, toKey } from "./ordinal.ts";
 import type { Store, StoreEntry } from "./store.ts";
 
 const OPTIONS = { create: true, writeBufferBytes: 8_388_608 };
@@ -134,5 +135,43 @@ test("two writes in one, and keys that do not rise, are left to LevelDB", async 
       await store.close();
       expect(await openLog(directory)).toBeUndefined();
     }
+  });
+});
+
+/** A folder with a log of so many entries, without LevelDB, which would take seconds for them: 256 of 128 bytes to a block. */
+function writeManyEntries(directory: string, entries: number): void {
+  const [header, value] = [7, 98];
+  const log = Buffer.alloc(entries * 128);
+  for (let index = 0; index < entries; index++) {
+    const at = index * 128;
+    log.writeUInt16LE(128 - header, at + 4);
+    log.writeUInt8(1, at + 6);
+    log.writeBigUInt64LE(BigInt(index + 1), at + header);
+    log.writeUInt32LE(1, at + header + 8);
+    log.set([1, 8, ...toKey(BigInt(index)), value], at + header + 12);
+    log.writeUInt32LE(index, at + 128 - value);
+  }
+  mkdirSync(directory);
+  writeFileSync(join(directory, "CURRENT"), "MANIFEST-000002\n");
+  writeFileSync(join(directory, "000003.log"), log);
+}
+
+test("what is kept of a log that is open does not grow by an object for each of its entries", async () => {
+  await withFolder(async (folder) => {
+    const entries = 50_000;
+    writeManyEntries(join(folder, "segment"), entries);
+    const objects = (): number => {
+      Bun.gc(true);
+      return heapStats().objectCount;
+    };
+    const before = objects();
+    const store = (await openLog(join(folder, "segment"))) as Store;
+    expect(objects() - before).toBeLessThan(entries / 10);
+    const [last] = await store.read({ reverse: true });
+    expect([fromKey(last?.key as Uint8Array), Buffer.from(last?.value as Uint8Array).readUInt32LE()]).toEqual([
+      BigInt(entries - 1),
+      entries - 1,
+    ]);
+    await store.close();
   });
 });
