@@ -60,6 +60,7 @@ const rows: readonly (readonly [VerdictKind, string, unknown])[] = [
   ["hold", "CredentialsProviderError", awsError("CredentialsProviderError", "Could not load credentials")],
   ["hold", "Error", new Error("Region is missing")],
   ["hold", "SomethingNew", awsError("SomethingNew", "no", 403)],
+  ["hold", "Error", new Error('Region not accepted: region="a b" is not a valid hostname component.')],
   ["passing", "ExpiredTokenException", awsError("ExpiredTokenException", "The security token is expired")],
   [
     "passing",

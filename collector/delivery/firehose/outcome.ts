@@ -86,8 +86,8 @@ const byName: Readonly<Record<string, Rule>> = {
   UnknownOperationException: hold("check the endpoint: it does not speak Amazon Data Firehose"),
 };
 
-/** The SDK throws an Error without a name of its own. */
-const NO_REGION = "Region is missing";
+/** The SDK's words, under no name of their own, before a call is made: nothing but the configuration can mend it. */
+const NO_REGION = /^Region is missing|^Region not accepted/;
 
 /** A refusal is about the records only when it says so; else cutting the call in halves would blame every one of them. */
 const ABOUT_RECORDS = /\brecords?\b/i;
@@ -115,7 +115,7 @@ function ruleFor(name: string, message: string, status: number | undefined): Rul
   }
   // A clock that is minutes off: the SDK sets it by the answer, and the next call is right.
   if (name === "InvalidSignatureException" && /signature (expired|not yet current)/i.test(message)) return passing;
-  if (name === "Error" && message === NO_REGION) return hold("set firehose.region, or AWS_REGION, and start again");
+  if (name === "Error" && NO_REGION.test(message)) return hold("set firehose.region, or AWS_REGION, and start again");
   const rule = ruleByName(name);
   if (rule !== undefined) return rule;
   if (status === 429) return throttle;

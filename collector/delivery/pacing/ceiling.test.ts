@@ -121,14 +121,42 @@ test("where all are forbidden the region's quota is in force, and each says so o
     { step: "cloudwatch", reason: "AccessDeniedException: not authorized", goesOnWith: "region" },
     { step: "service_quotas", reason: "AccessDeniedException: not authorized", goesOnWith: "region" },
   ]);
+  expect(warnings.map(({ msg }) => msg)).toEqual([
+    expect.stringContaining("allow cloudwatch:GetMetricData"),
+    expect.stringContaining("allow servicequotas:ListServiceQuotas"),
+  ]);
   await rig.finder.stop();
 });
 
-test("where even the region is unknown, 1 MiB/s is in force", async () => {
-  const rig = setUp({ region: refuse, streamLimits: refuse, accountQuota: refuse });
+test("what no policy would mend is not answered with a policy", async () => {
+  const fail = async (): Promise<never> => {
+    throw Object.assign(new Error("Could not load credentials from any providers"), {
+      name: "CredentialsProviderError",
+    });
+  };
+  const rig = setUp({ streamLimits: fail, accountQuota: fail });
   rig.finder.start();
   await rig.clock.advance(POLL_MS);
+  const advice = rig.lines.filter(({ level }) => level === 40).map(({ msg }) => msg);
+  expect(advice).toHaveLength(2);
+  for (const words of advice) expect(words).not.toContain("allow");
+  await rig.finder.stop();
+});
+
+test("where even the region is unknown, 1 MiB/s is in force, nobody else is asked, and one line says why", async () => {
+  let asked = 0;
+  const count = async (): Promise<never> => {
+    asked += 1;
+    return refuse();
+  };
+  const rig = setUp({ region: refuse, streamLimits: count, accountQuota: count });
+  rig.finder.start();
+  await rig.clock.advance(20 * POLL_MS);
   expect(rig.finder.ceiling).toMatchObject({ source: "default", quota: { bytesPerSecond: MIB } });
+  expect(asked).toBe(0);
+  expect(rig.lines.filter(({ level }) => level === 40)).toMatchObject([
+    { step: "region", msg: expect.stringContaining("AWS_REGION") },
+  ]);
   await rig.finder.stop();
 });
 
@@ -169,7 +197,11 @@ test("what CloudWatch has said stays in force when it fails, and both the failur
 
 test("a step that never answers is given up, the next ones are asked, and a stop does not wait for it", async () => {
   const never = () => new Promise<never>(() => undefined);
-  const rig = setUp({ region: never, streamLimits: never, accountQuota: async () => ({ bytesPerSecond: 9 * MIB }) });
+  const rig = setUp({
+    region: async () => "eu-west-1",
+    streamLimits: never,
+    accountQuota: async () => ({ bytesPerSecond: 9 * MIB }),
+  });
   rig.finder.start();
   await rig.clock.advance(10_000);
   expect(rig.finder.ceiling).toMatchObject({ source: "service_quotas", quota: { bytesPerSecond: 9 * MIB } });

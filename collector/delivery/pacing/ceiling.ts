@@ -100,13 +100,16 @@ export interface CeilingOptions {
 
 const ANSWER_MS_MAX_DEFAULT = 5_000;
 
-/** Names of the steps that can fail, and what an operator can do about each. */
+/** Names of the steps that can fail, and what an operator can do where each is forbidden, or there is no region. */
 const STEPS = {
   region: "set firehose.region, or AWS_REGION",
   cloudwatch: "allow cloudwatch:GetMetricData, or set firehose.bytesPerSecond",
   service_quotas:
     "allow servicequotas:ListServiceQuotas and ListAWSDefaultServiceQuotas, or set firehose.bytesPerSecond",
 } as const;
+/** No policy helps against missing credentials, a name that is not known, or a network that is closed. */
+const OTHERWISE = "mend what the reason says, or set firehose.bytesPerSecond";
+const DENIED = /denied|not ?authori[sz]ed/i;
 
 type Step = keyof typeof STEPS;
 
@@ -163,6 +166,8 @@ export class CeilingFinder {
     const { sources } = this.#options;
     if (this.#findings.region === undefined) {
       const region = await this.#ask("region", (signal) => sources.region(signal));
+      // Without a region no part of AWS can be asked: one line says so, not three.
+      if (region === undefined) return;
       this.#learn({ region });
     }
     const stream = await this.#ask("cloudwatch", (signal) => sources.streamLimits(signal));
@@ -204,7 +209,8 @@ export class CeilingFinder {
       if (this.#isFirstSilence(step)) {
         const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
         const goesOnWith = this.#ceiling.source;
-        this.#options.log.warn({ step, reason, goesOnWith }, `the stream's limits can't be asked for: ${STEPS[step]}`);
+        const advice = step === "region" || DENIED.test(reason) ? STEPS[step] : OTHERWISE;
+        this.#options.log.warn({ step, reason, goesOnWith }, `the stream's limits can't be asked for: ${advice}`);
       }
       return undefined;
     } finally {
