@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
+import { pino } from "pino";
 import { silentLog } from "../log.ts";
+import { recordingLog } from "../testing/delivery-rig.ts";
 import { withFolder } from "../testing/temporary.ts";
 import { VirtualClock } from "../testing/virtual-clock.ts";
 import { DiskGuard } from "./disk-guard.ts";
@@ -22,7 +24,7 @@ test("a disk that is full again in the very moment it has room is looked at on, 
     let freeBytes = LEAST_FREE + RESERVE + 100;
     const options = { directory, clock, reserveBytes: RESERVE, freeBytesMin: LEAST_FREE, log: silentLog };
     const guard = new DiskGuard({ ...options, freeBytes: () => freeBytes });
-    await guard.start();
+    await guard.start(0);
     expect(guard.isFull).toBe(false);
 
     let told = 0;
@@ -40,5 +42,21 @@ test("a disk that is full again in the very moment it has room is looked at on, 
     expect(told).toBeGreaterThan(1);
     expect(guard.hasRoom(10_000)).toBe(true);
     await guard.stop();
+  });
+});
+
+test("a disk with less room than the journal may take says so at the start, and one with enough says nothing", async () => {
+  await withFolder(async (directory) => {
+    const { log, lines } = recordingLog((stream) => pino({ level: "info" }, stream));
+    const told: unknown[] = [];
+    for (const journalBytes of [10_000, 10_001]) {
+      const options = { directory, clock: new VirtualClock(), reserveBytes: RESERVE, freeBytesMin: LEAST_FREE, log };
+      const guard = new DiskGuard({ ...options, freeBytes: () => LEAST_FREE + 10_000 });
+      await guard.start(journalBytes);
+      expect(guard.isFull).toBe(false);
+      told.push(lines.map(({ journalBytes: bytes, msg }) => [bytes, msg]));
+      await guard.stop();
+    }
+    expect(told).toEqual([[], [[10_001, expect.stringContaining("lower journal.bytesMax")]]]);
   });
 });

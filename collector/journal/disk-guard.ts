@@ -46,15 +46,23 @@ export class DiskGuard {
     this.#path = join(options.directory, "reserve");
   }
 
-  /** Sets the reserve up. A disk too small for it is full from the start, which is told and tried again. */
-  async start(): Promise<void> {
+  /**
+   * Sets the reserve up. A disk too small for it is full from the start, which is told and tried again; so is told where there is
+   * less room than the journal may still take.
+   */
+  async start(journalBytes: number): Promise<void> {
     if (this.#isFull) return;
-    const { reserveBytes, freeBytesMin } = this.#options;
+    const { reserveBytes, freeBytesMin, directory, log } = this.#options;
     const before = await stat(this.#path).catch(() => undefined);
     this.#reserved = before?.size === reserveBytes;
     this.#look(true);
     if (!this.#reserved && this.#freeBytes >= reserveBytes + freeBytesMin) await this.#reserve();
     if (!this.#reserved) this.fill(`${this.#freeBytes} bytes are free, ${reserveBytes + freeBytesMin} are needed`);
+    if (this.#freeBytes - freeBytesMin >= journalBytes) return;
+    log.warn(
+      { directory, freeBytes: this.#freeBytes, journalBytes },
+      "the disk has less room than the journal may take: senders are held when the disk is full, before journal.bytesMax is reached; give it a larger volume, or lower journal.bytesMax",
+    );
   }
 
   async stop(): Promise<void> {

@@ -161,7 +161,7 @@ export class Journal implements Appender, JournalReader {
     // A synced file is lost with the name of a folder above it.
     await withReserve(this.#disk, this.#options, () => syncFolder(directory));
     await this.#reclaimer.run();
-    await this.#disk.start();
+    await this.#disk.start(this.#options.bytesMax - this.#segments.bytes);
     const { collectorId, head, tail, bytes, segments } = this.status();
     log.info(
       { directory, collectorId, head: String(head), tail: String(tail), segments, bytes },
