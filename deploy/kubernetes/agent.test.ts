@@ -1,5 +1,7 @@
 /** The agent on the cluster: on every node, and beside an application. */
 import { expect } from "bun:test";
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
 import { loadTailConfig } from "../../clients/tail/config.ts";
 import { sourceProblems } from "../../clients/tail/source.ts";
 import { KUBECTL } from "../../collector/testing/kubernetes-tools.ts";
@@ -17,8 +19,8 @@ interface Named {
 }
 
 /** The agent of an overlay, the one pod that it is in, and its configuration by the agent's own parser. */
-function agentOf(overlay: string) {
-  const objects = renderOverlay(KUBECTL, overlay);
+function agentOf(overlay: string, ...components: string[]) {
+  const objects = renderWithComponents(KUBECTL, overlay, components);
   const [pod] = podTemplates(objects);
   const containers = [...(pod?.spec.initContainers ?? []), ...(pod?.spec.containers ?? [])];
   const container = containers.find(({ args }) => args?.[0] === "/app/clients/tail/main.ts");
@@ -52,6 +54,25 @@ for (const overlay of ["daemonset", "sidecar"]) {
         config.shutdown.drainMsMax / 1_000 + STOP_MARGIN_SECONDS,
       );
     },
+  );
+
+  testWith(
+    ["kubectl"],
+    `with agent-secured, the agent of overlay ${overlay} calls by TLS, and shows what is mounted`,
+    () => {
+      const { objects, container, config } = agentOf(overlay, "agent-secured");
+      const { mountPath } = container.volumeMounts.find(({ name }: Named) => name === "standpipe-sender");
+      expect(config.collector).toMatchObject({
+        endpoint: ["https://standpipe.standpipe:4317"],
+        caFile: `${mountPath}/ca.crt`,
+        bearerTokenFile: `${mountPath}/token`,
+      });
+      expect(offences(objects)).toEqual([]);
+      expect(unknownKeys(objects)).toEqual([]);
+      const asked = parse(readFileSync(`${import.meta.dir}/components/tls/certificate.yaml`, "utf8"));
+      expect(asked.spec.dnsNames).toContain("standpipe.standpipe");
+    },
+    LIMIT_MS,
   );
 
   testWith(

@@ -3,16 +3,19 @@ import { expect } from "bun:test";
 import { parse } from "yaml";
 import { HELM, KUBECTL } from "../../collector/testing/kubernetes-tools.ts";
 import { testWith } from "../../collector/testing/tools.ts";
-import { find, type KubernetesObject, nameOf, renderChart, renderOverlay, renderWithComponents } from "./objects.ts";
+import { find, type KubernetesObject, nameOf, renderChart, renderWithComponents } from "./objects.ts";
 import { offences } from "./policy.ts";
 import { unknownKeys, wrongValues } from "./schemas.ts";
 
 const LIMIT_MS = 60_000;
 
-/** The values that make of the chart what an overlay is. */
+/** The values that make of the chart what an overlay is, and components over it. */
 const VALUES: Readonly<Record<string, string>> = {
   deployment: "durable: false",
   durable: "",
+  "durable tls": "tls: { secret: standpipe-tls }",
+  "durable tokens": "tokens: { secret: standpipe-tokens }",
+  "deployment tls tokens": "{ durable: false, tls: { secret: standpipe-tls }, tokens: { secret: standpipe-tokens } }",
   eks: `
 image: { repository: 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/standpipe }
 volume: { storageClass: standpipe-gp3, accessMode: ReadWriteOncePod }
@@ -29,11 +32,6 @@ localFirehose: { enabled: true }
 volume: { size: 1Gi }
 resources: { requests: { cpu: 100m } }
 environment:
-  AWS_REGION: us-east-1
-  AWS_ACCESS_KEY_ID: local
-  AWS_SECRET_ACCESS_KEY: local
-  STANDPIPE_FIREHOSE_STREAM: logs
-  STANDPIPE_FIREHOSE_ENDPOINT: http://local-firehose:4573
   STANDPIPE_JOURNAL_BYTES_MAX: 512MiB
   STANDPIPE_JOURNAL_QUARANTINE_BYTES_MAX: 64MiB
 `,
@@ -70,10 +68,11 @@ function essences(objects: readonly KubernetesObject[]): Record<string, unknown>
   return Object.fromEntries(shared.map((object) => [`${object.kind} ${nameOf(object)}`, essence(object)]));
 }
 
-for (const [overlay, values] of Object.entries(VALUES)) {
-  testWith(["helm", "kubectl"], `the chart and overlay ${overlay} make the same objects`, () => {
+for (const [name, values] of Object.entries(VALUES)) {
+  testWith(["helm", "kubectl"], `the chart and overlay ${name} make the same objects`, () => {
     const chart = renderChart(HELM, values);
-    expect(essences(chart)).toEqual(essences(renderOverlay(KUBECTL, overlay)));
+    const [overlay = "", ...components] = name.split(" ");
+    expect(essences(chart)).toEqual(essences(renderWithComponents(KUBECTL, overlay, components)));
     expect(offences(chart)).toEqual([]);
   });
 }
@@ -81,6 +80,7 @@ for (const [overlay, values] of Object.entries(VALUES)) {
 for (const [values, components] of [
   ["", []],
   ["podLabels: true", ["pod-labels"]],
+  ["sender: { secret: standpipe-sender }", ["agent-secured"]],
 ] as const) {
   testWith(
     ["helm", "kubectl"],
@@ -127,12 +127,9 @@ testWith(["helm"], "ports say what they speak: plaintext, or TLS where there is 
       .filter(({ kind }) => kind === "Service")
       .flatMap(({ spec }) => spec.ports.map((port: { appProtocol: string }) => port.appProtocol));
   expect(spoken("")).toEqual(["kubernetes.io/h2c", "http", "kubernetes.io/h2c", "kubernetes.io/h2c"]);
-  expect(spoken("config: { identity: { certificate: /etc/standpipe-tls/tls.crt } }")).toEqual([
-    "https",
-    "https",
-    "https",
-    "https",
-  ]);
+  for (const secured of ["config: { identity: { certificate: /etc/x/tls.crt } }", "tls: { secret: standpipe-tls }"]) {
+    expect(spoken(secured)).toEqual(["https", "https", "https", "https"]);
+  }
 });
 
 testWith(["helm"], "a longer drain makes a longer grace period", () => {
@@ -151,6 +148,8 @@ testWith(["helm"], "values with a slip in them are refused, and the slip is name
     ['environment: { STANDPIPE_SHUTDOWN_DRAIN_MS_MAX: "1" }', "STANDPIPE_SHUTDOWN_DRAIN_MS_MAX"],
     ["config: { shutdown: { drainMsMax: soon } }", "drainMsMax"],
     ["resources: { limits: { memory: null } }", "memory"],
+    ["tls: { secretName: standpipe-tls }", "secretName"],
+    ["extraVolumeMounts: [{ name: x, mountPath: /etc/standpipe/x }]", "mountPath"],
   ];
   for (const [values, word] of slips) expect(() => renderChart(HELM, values)).toThrow(word);
 });

@@ -15,7 +15,7 @@ import { unknownKeys, wrongValues } from "./schemas.ts";
 
 const LIMIT_MS = 60_000;
 const COLLECTOR_COMPONENTS = ["ingest-saturation", "tls", "tokens"];
-const AGENT_COMPONENTS = ["agent-sidecar", "pod-labels"];
+const AGENT_COMPONENTS = ["agent-secured", "agent-sidecar", "pod-labels"];
 
 test("every component is looked at by a test", () => {
   expect(readdirSync(join(import.meta.dir, "components")).sort()).toEqual(

@@ -23,6 +23,37 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- toYaml $config -}}
 {{- end }}
 
+{{/* What the values ask for by name, over the environment as it is given: it goes before the configuration. */}}
+{{- define "standpipe.environment" -}}
+{{- $environment := deepCopy .Values.environment -}}
+{{- if .Values.localFirehose.enabled -}}
+{{- $_ := set $environment "AWS_REGION" "us-east-1" -}}
+{{- /* It verifies no signature: any two words will do. */ -}}
+{{- $_ := set $environment "AWS_ACCESS_KEY_ID" "local" -}}
+{{- $_ := set $environment "AWS_SECRET_ACCESS_KEY" "local" -}}
+{{- $_ := set $environment "STANDPIPE_FIREHOSE_STREAM" "logs" -}}
+{{- $_ := set $environment "STANDPIPE_FIREHOSE_ENDPOINT" "http://local-firehose:4573" -}}
+{{- end -}}
+{{- if .Values.tls.secret -}}
+{{- $_ := set $environment "STANDPIPE_INGEST_PLAINTEXT" "false" -}}
+{{- $_ := set $environment "STANDPIPE_IDENTITY_CERTIFICATE" "/etc/standpipe-tls/tls.crt" -}}
+{{- $_ := set $environment "STANDPIPE_IDENTITY_KEY" "/etc/standpipe-tls/tls.key" -}}
+{{- /* Replicas call each other by address: this is the name in the certificate. */ -}}
+{{- $_ := set $environment "STANDPIPE_PEERS_AUTHORITIES" "/etc/standpipe-tls/ca.crt" -}}
+{{- $_ := set $environment "STANDPIPE_PEERS_SERVER_NAME" .Release.Name -}}
+{{- end -}}
+{{- if .Values.tokens.secret -}}
+{{- $_ := set $environment "STANDPIPE_IDENTITY_TOKENS" "/etc/standpipe-tokens/senders" -}}
+{{- $_ := set $environment "STANDPIPE_PEERS_TOKENS" "/etc/standpipe-tokens/replicas" -}}
+{{- end -}}
+{{- toYaml $environment -}}
+{{- end }}
+
+{{/* Not empty where the ports speak TLS. */}}
+{{- define "standpipe.secured" -}}
+{{- .Values.tls.secret | default ((.Values.config).identity).certificate | default "" -}}
+{{- end }}
+
 {{- define "standpipe.restricted" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -38,7 +69,7 @@ metadata:
   annotations:
     # A change of the configuration rolls the pods, one at a time.
     checksum/config: {{ include "standpipe.config" . | sha256sum }}
-    checksum/environment: {{ toYaml .Values.environment | sha256sum }}
+    checksum/environment: {{ include "standpipe.environment" . | sha256sum }}
     prometheus.io/scrape: "true"
     prometheus.io/port: "4319"
     prometheus.io/path: /metrics
@@ -123,6 +154,13 @@ spec:
           readOnly: true
         - name: journal
           mountPath: /var/lib/standpipe
+        {{- range $name := list "tls" "tokens" }}
+        {{- if (index $.Values $name).secret }}
+        - name: {{ $name }}
+          mountPath: /etc/standpipe-{{ $name }}
+          readOnly: true
+        {{- end }}
+        {{- end }}
         {{- with .Values.extraVolumeMounts }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -136,6 +174,15 @@ spec:
         volumeClaimTemplate:
           spec:
             {{- include "standpipe.claim" . | nindent 12 }}
+    {{- end }}
+    {{- range $name := list "tls" "tokens" }}
+    {{- with (index $.Values $name).secret }}
+    - name: {{ $name }}
+      secret:
+        secretName: {{ . }}
+        # 0440, for the pod's group only: in a form that every reader of YAML takes alike.
+        defaultMode: 288
+    {{- end }}
     {{- end }}
     {{- with .Values.extraVolumes }}
     {{- toYaml . | nindent 4 }}
