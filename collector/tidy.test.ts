@@ -28,7 +28,7 @@ const ROWS: Record<string, readonly string[]> = {
   "deploy/aws": ["*"],
   "deploy/docker": ["*"],
   "deploy/grafana": ["*"],
-  "deploy/kubernetes": ["*"],
+  "deploy/kubernetes": ["*", "cluster"],
   "deploy/local": ["*", "demo"],
   "clients/tail": [
     "*",
@@ -89,8 +89,8 @@ const FOREIGN_ALLOWED: Record<string, readonly string[]> = {
   "clients/tail": ["clients/sdk"],
 };
 
-/** The demo and whole-system tests and benches put all trees together. */
-const SEES_ALL = [/^deploy\/local\/demo/, /^collector\/(testing|bench)\//];
+/** The demo, whole-system tests and benches, and what tries the manifests on Kubernetes put all trees together. */
+const SEES_ALL = [/^deploy\/local\/demo/, /^deploy\/kubernetes\/cluster/, /^collector\/(testing|bench)\//];
 
 function treeOf(path: string): string | undefined {
   return Object.keys(ROWS).find((tree) => path.startsWith(`${tree}/`));
