@@ -1,6 +1,15 @@
 /**
  * Opens the meta database and reads who this journal is. A damaged one is kept aside and mended; where its identity is
  * gone, the journal gets a new name, since ordinals that were used before must not be given out again under the old one.
+ *
+ * A copy of the volume that is started later has the same name and goes on with the same ordinals: nothing here can tell, since
+ * a snapshot that is restored looks like a volume that is moved (deploy/README.md, "Copies of a volume"). What would tell, and
+ * is not built: a name for each start. Every start writes a row `run/<head>` with a random name before its first entry, and an
+ * ordinal's record id takes the name of the run that it was accepted in (the last row at or below it), no longer the journal's. Two
+ * copies then never give one id to two logs, whenever they start, so `recordId`, hand-overs (`taken/` rows by run) and `verify` (a
+ * ledger by run) are right without anybody noticing anything; peers would still know a journal by the name it has now. A journal
+ * without such rows is one run under its present name, and the format rises with the first row. The price: rows that must be thinned
+ * as segments go, by restarts of a crash loop too, and a change in each of those four at once.
  */
 import type { Random } from "../clock.ts";
 import { CollectorError } from "../errors.ts";

@@ -91,11 +91,7 @@ export function checkRefusals(plane: ControlPlane, { objects }: Rendering): void
       ({ template }) => Object.assign(template.spec, { enableServiceLink: false }),
       /not declared in schema/,
     ],
-    [
-      "StatefulSet",
-      ({ template }) => Object.assign(template.spec, { terminationGracePeriodSeconds: -1 }),
-      /must be non-neg/,
-    ],
+    ["StatefulSet", (spec) => Object.assign(spec, { podManagementPolicy: "Some" }), /supported values|must be/],
     ["StatefulSet", ({ template }) => Object.assign(template.spec, { hostNetwork: true }), /violate PodSecurity/],
     ["PodDisruptionBudget", (spec) => Object.assign(spec, { minAvailable: 1 }), /cannot be both set/],
     [
@@ -107,8 +103,11 @@ export function checkRefusals(plane: ControlPlane, { objects }: Rendering): void
   for (const [kind, bend, words] of bends) {
     const bent = structuredClone(objects.find((object) => object.kind === kind)) as KubernetesObject;
     bend(bent.spec);
-    assert.throws(() => apply(plane, undefined, [bent]), words);
-    remove(plane, undefined, [bent]);
+    try {
+      assert.throws(() => apply(plane, undefined, [bent]), words);
+    } finally {
+      remove(plane, undefined, [bent]);
+    }
   }
 }
 

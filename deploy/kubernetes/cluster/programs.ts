@@ -1,6 +1,6 @@
 /**
- * Kubernetes itself, built from its Go modules: API server, controllers, scheduler, etcd, and kwok, which plays the nodes. Kept
- * in the user's cache folder. What Go downloads is held against the public sums of modules, as with every Go build.
+ * Kubernetes itself, built from its Go modules: API server, controllers, scheduler, etcd; kwok, which plays nodes; kubelet and
+ * CoreDNS for a real one. Kept in the user's cache folder. What Go downloads is held against the public sums of modules, as with every Go build.
  */
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -8,6 +8,7 @@ import { basename, join } from "node:path";
 
 const ETCD = "go.etcd.io/etcd/server/v3";
 const KWOK = "sigs.k8s.io/kwok";
+const COREDNS = "github.com/coredns/coredns";
 const KUBERNETES = "k8s.io/kubernetes";
 
 /** Each program: the module that it is built in, and its package. */
@@ -17,9 +18,14 @@ const PROGRAMS = {
   "kube-apiserver": ["kubernetes", `${KUBERNETES}/cmd/kube-apiserver`],
   "kube-controller-manager": ["kubernetes", `${KUBERNETES}/cmd/kube-controller-manager`],
   "kube-scheduler": ["kubernetes", `${KUBERNETES}/cmd/kube-scheduler`],
+  kubelet: ["kubernetes", `${KUBERNETES}/cmd/kubelet`],
+  coredns: ["coredns", COREDNS],
 } as const;
 
-export type ProgramName = keyof typeof PROGRAMS;
+type ProgramName = keyof typeof PROGRAMS;
+
+/** Those that a node needs on which containers run. */
+const OF_A_REAL_NODE: readonly ProgramName[] = ["kubelet", "coredns"];
 
 /** How kwok's nodes and pods behave: nodes are ready, pods run at once, those of jobs end well, and go when they are asked to. */
 const STAGES = ["node/fast/node-initialize", "pod/fast/pod-ready", "pod/fast/pod-complete", "pod/fast/pod-delete"];
@@ -34,17 +40,23 @@ export interface Programs {
 }
 
 /** Builds what is not in the cache yet. Rejects with an Error of one sentence when a step fails. */
-export async function buildPrograms(version: string, tell: (words: string) => void): Promise<Programs> {
+export async function buildPrograms(
+  version: string,
+  hasRealNode: boolean,
+  tell: (words: string) => void,
+): Promise<Programs> {
   const root = join(CACHE, `kubernetes-${version}`);
   const folder = join(root, "bin");
   mkdirSync(folder, { recursive: true });
   const modules: Record<string, () => Promise<string>> = {
     etcd: async () => `require ${ETCD} v3.6.5\n`,
     kwok: async () => `require ${KWOK} v0.8.0\n`,
+    coredns: async () => `require ${COREDNS} v1.13.1\n`,
     kubernetes: () => kubernetesModule(root, version),
   };
   for (const [name, [module, path]] of Object.entries(PROGRAMS)) {
     if (existsSync(join(folder, name))) continue;
+    if (!hasRealNode && OF_A_REAL_NODE.includes(name as ProgramName)) continue;
     const directory = join(root, module);
     if (!existsSync(join(directory, "go.mod"))) newModule(directory, (await modules[module]?.()) ?? "");
     tell(`building ${name} (once; all of them take minutes, and some GiB of Go's caches)`);

@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { KubernetesObject } from "../objects.ts";
 import { apply, remove } from "./accepted.ts";
-import type { ControlPlane } from "./control-plane.ts";
+import { type ControlPlane, NODE_ADDRESS } from "./control-plane.ts";
+import type { Programs } from "./programs.ts";
 import type { Rendering } from "./renderings.ts";
 
 const NODES = ["a", "b", "c"];
@@ -13,7 +14,15 @@ const COLLECTORS = "app.kubernetes.io/component=collector";
 const ROLL_MS_MAX = 120_000;
 
 /** Three nodes in three zones, and volumes for claims that ask for no class. */
-export async function makeNodes(plane: ControlPlane): Promise<void> {
+export async function makeNodes(plane: ControlPlane, { stages }: Programs): Promise<void> {
+  const options = [...stages.map((stage) => `--config=${stage}`), "--node-lease-duration-seconds=40"];
+  const addresses = [`--node-ip=${NODE_ADDRESS}`, "--cidr=10.98.0.0/16"];
+  plane.run("kwok", [
+    `--kubeconfig=${join(plane.folder, "admin.yaml")}`,
+    ...options,
+    "--manage-all-nodes",
+    ...addresses,
+  ]);
   // What was only to be accepted is gone, but for the claims of its StatefulSets.
   assert(plane.kubectl(["-n", "standpipe", "delete", "persistentvolumeclaims", "--all"]).isGood);
   const capacity = { cpu: "8", memory: "16Gi", "ephemeral-storage": "50Gi", pods: "100" };
@@ -84,10 +93,18 @@ export async function checkLeftVolumes(plane: ControlPlane, { objects }: Renderi
   await untilReady(plane, 2);
   assert.deepEqual(volumesOf(plane), before, "a scale-in took a volume away");
 
-  const text = readFileSync(join(import.meta.dir, "../adopt-job.yaml"), "utf8").replace(
-    "SET-THE-CLAIM",
-    "journal-standpipe-2",
-  );
+  await adopt(plane, objects, "journal-standpipe-2");
+  assert(plane.kubectl(["-n", "standpipe", "delete", "jobs", "--all"]).isGood);
+
+  remove(plane, undefined, objects);
+  await plane.until("the pods are gone", () => collectors(plane).length === 0);
+  assert.deepEqual(volumesOf(plane), before, "the StatefulSet took volumes with it");
+  assert(plane.kubectl(["-n", "standpipe", "delete", "persistentvolumeclaims", "--all"]).isGood);
+}
+
+/** Runs the job on a volume, with the names of what is installed, as its first lines say, until it is complete. */
+export async function adopt(plane: ControlPlane, objects: readonly KubernetesObject[], claim: string): Promise<void> {
+  const text = readFileSync(join(import.meta.dir, "../adopt-job.yaml"), "utf8").replace("SET-THE-CLAIM", claim);
   const named = objects.filter(({ kind }) => kind === "ConfigMap").map(({ metadata }) => metadata.name);
   const job = named.reduce(
     (words, name) => words.replaceAll(`name: ${name.replace(/-[a-z0-9]{10}$/, "")}\n`, `name: ${name}\n`),
@@ -97,12 +114,6 @@ export async function checkLeftVolumes(plane: ControlPlane, { objects }: Renderi
   assert(created.isGood, created.trouble);
   const jobs = (): KubernetesObject[] => plane.list("jobs", "standpipe");
   await plane.until("the job is complete", () => jobs().length === 1 && hasCondition(jobs()[0]?.status, "Complete"));
-  assert(plane.kubectl(["-n", "standpipe", "delete", "jobs", "--all"]).isGood);
-
-  remove(plane, undefined, objects);
-  await plane.until("the pods are gone", () => collectors(plane).length === 0);
-  assert.deepEqual(volumesOf(plane), before, "the StatefulSet took volumes with it");
-  assert(plane.kubectl(["-n", "standpipe", "delete", "persistentvolumeclaims", "--all"]).isGood);
 }
 
 /** A roll never has fewer ready than before, and each volume goes with its pod. */
@@ -138,7 +149,7 @@ export async function checkDaemonSet(plane: ControlPlane, { objects }: Rendering
 }
 
 /** Changes the configuration, and gives the fewest ready replicas that were seen until all are new and ready. */
-async function roll(
+export async function roll(
   plane: ControlPlane,
   kind: string,
   objects: readonly KubernetesObject[],
@@ -167,13 +178,13 @@ function evict(plane: ControlPlane, name: string) {
 }
 
 /** The autoscaler must not take back what is being tried: its least is moved along. */
-function scale(plane: ControlPlane, kind: string, size: number): void {
+export function scale(plane: ControlPlane, kind: string, size: number): void {
   const patch = JSON.stringify({ spec: { minReplicas: size } });
   assert(plane.kubectl(["-n", "standpipe", "patch", "hpa", "standpipe", `--patch=${patch}`]).isGood);
   assert(plane.kubectl(["-n", "standpipe", "scale", `${kind}/standpipe`, `--replicas=${size}`]).isGood);
 }
 
-async function untilReady(plane: ControlPlane, size: number): Promise<void> {
+export async function untilReady(plane: ControlPlane, size: number): Promise<void> {
   const isReached = (): boolean => {
     const pods = collectors(plane);
     return pods.length === size && pods.every(isReadyPod);
@@ -191,7 +202,7 @@ async function untilServed(plane: ControlPlane, services: readonly string[], siz
   }
 }
 
-function collectors(plane: ControlPlane): KubernetesObject[] {
+export function collectors(plane: ControlPlane): KubernetesObject[] {
   return plane.list("pods", "standpipe", COLLECTORS);
 }
 
@@ -216,7 +227,7 @@ function isReadyPod({ metadata, status }: KubernetesObject): boolean {
   return !("deletionTimestamp" in metadata) && hasCondition(status, "Ready");
 }
 
-function hasCondition(status: KubernetesObject["status"], type: string): boolean {
+export function hasCondition(status: KubernetesObject["status"], type: string): boolean {
   const conditions: { type: string; status: string }[] = status?.conditions ?? [];
   return conditions.some((each) => each.type === type && each.status === "True");
 }
