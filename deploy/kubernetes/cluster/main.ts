@@ -31,7 +31,7 @@ scaling, evictions and the adopting job go as the documents say. Nodes are playe
 
 With --real-node instead of all that: the kubelet runs the image that deploy/docker assembles, over containerd and runc, and
 logs are sent while pods are rolled, scaled in with Firehose down, killed and adopted: does all arrive, once. It needs apt-get and
-an amd64 machine besides.
+an amd64 machine besides, which must not be a node of a cluster itself.
 
 Needs Linux, root (for the namespace), Go, and the Go module proxy for the first run, which builds for ten minutes or more and takes
 some 7 GiB in the user's caches; helm and kubectl come with \`bun run test deploy/kubernetes\`. Exit status 0 only if everything holds.

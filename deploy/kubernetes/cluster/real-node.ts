@@ -3,7 +3,7 @@
  * the image that deploy/docker assembles, a bridge for the pods, and CoreDNS. Services have no address here, since nothing
  * balances (kube-proxy): pods find each other by headless ones.
  *
- * What it would leave on the machine lies in the mount namespace, which ends with it; the control groups are removed by `sweep`.
+ * What it would leave on the machine lies in the mount namespace, which ends with it; the rest is removed by `sweep`.
  */
 import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,6 +19,8 @@ const PAUSE_PROGRAM = 'process.on("SIGTERM", () => process.exit(0)); setInterval
 
 const PACKAGES = ["containerd", "runc", "containernetworking-plugins"];
 const SOCKET = "/run/standpipe-containerd/socket";
+/** Of the kubelet and of the network's plugins: the machine may have none, then they are removed in the end. */
+const OWN_FOLDERS = ["/var/lib/kubelet", "/var/lib/cni"];
 const START_MS_MAX = 60_000;
 
 /** As the Dockerfile has them. */
@@ -73,7 +75,7 @@ export async function prepareNode(folder: string, tell: (words: string) => void)
 
 /** Starts the node; resolves when pods can run on it. */
 export async function startNode(plane: ControlPlane, { system, images }: NodeParts): Promise<void> {
-  for (const each of ["/run", "/var/log", "/opt", "/var/lib/kubelet"]) {
+  for (const each of ["/run", "/var/log", "/opt", ...OWN_FOLDERS]) {
     mkdirSync(each, { recursive: true });
     await run(["mount", "-t", "tmpfs", "none", each]);
   }
@@ -101,8 +103,9 @@ export async function startNode(plane: ControlPlane, { system, images }: NodePar
   await plane.until("the node is ready", isReady, START_MS_MAX);
 }
 
-/** Removes the control groups of containers, which outlive the namespace; those that are still in use stay. */
+/** Removes what outlives the namespace: control groups of containers, and folders that were mounted upon. What is in use stays. */
 export function sweep(): void {
+  for (const each of OWN_FOLDERS) removeIfEmpty(each);
   const groups = "/sys/fs/cgroup";
   const roots = readdirSync(groups).map((name) => join(groups, name, "k8s.io"));
   for (const root of [join(groups, "k8s.io"), ...roots].filter(existsSync)) removeEmpty(root);
@@ -112,6 +115,10 @@ function removeEmpty(folder: string): void {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (entry.isDirectory()) removeEmpty(join(folder, entry.name));
   }
+  removeIfEmpty(folder);
+}
+
+function removeIfEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch {
