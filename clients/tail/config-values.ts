@@ -47,3 +47,9 @@ export function nearest(word: string, candidates: readonly string[]): string {
     .sort((a, b) => a.distance - b.distance)[0];
   return best !== undefined && best.distance <= Math.max(2, word.length / 4) ? `: did you mean ${best.candidate}?` : "";
 }
+
+/** The words of a choice; none for what is no choice. */
+export function choicesOf(type: z.ZodType): readonly string[] {
+  if (type instanceof z.ZodDefault || type instanceof z.ZodOptional) return choicesOf(type.unwrap() as z.ZodType);
+  return type instanceof z.ZodEnum ? type.options.map(String) : [];
+}

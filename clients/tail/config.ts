@@ -5,7 +5,7 @@
  */
 import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
-import { bytes, GIB, hostAndPort, integer, KIB, MIB, nearest, texts, yesOrNo } from "./config-values.ts";
+import { bytes, choicesOf, GIB, hostAndPort, integer, KIB, MIB, nearest, texts, yesOrNo } from "./config-values.ts";
 import { TailError } from "./errors.ts";
 
 const text = z.string("must be a text");
@@ -279,12 +279,23 @@ function brokenRelations({ collector, sources }: z.output<typeof schema>): strin
   return relations.filter(([holds]) => !holds).map(([, problem]) => problem);
 }
 
-/** Every key of the schema, for the reference in README.md: sections first, then those of a source. */
-export function tailConfigKeys(): { section: string; key: string; fallback: unknown; description: string }[] {
+export interface TailConfigKey {
+  readonly section: string;
+  readonly key: string;
+  /** Undefined where there is none. */
+  readonly fallback: unknown;
+  readonly description: string;
+  /** The words that it may be; empty where it is no choice. */
+  readonly choices: readonly string[];
+}
+
+/** Every key of the schema, for REFERENCE.md: sections first, then those of a source. */
+export function tailConfigKeys(): TailConfigKey[] {
   return Object.entries({ ...SECTIONS, source }).flatMap(([section, { shape }]) =>
     Object.entries(shape as Record<string, z.ZodType>).map(([key, type]) => {
       const parsed = type.safeParse(undefined);
-      return { section, key, fallback: parsed.success ? parsed.data : undefined, description: type.description ?? "" };
+      const fallback = parsed.success ? parsed.data : undefined;
+      return { section, key, fallback, description: type.description ?? "", choices: choicesOf(type) };
     }),
   );
 }

@@ -26,7 +26,7 @@ const HELP = `Follows files and sends their lines to a collector; their position
 SIGHUP reads it again: sources change, nothing else does; a bad file changes nothing.
 SIGTERM and SIGINT stop it: nothing more is read, acknowledgements are waited for up to shutdown.drainMsMax.
 Keys of a section can be set by environment as well: collector.endpoint is STANDPIPE_TAIL_COLLECTOR_ENDPOINT.
-All keys: clients/tail/README.md.
+All keys: clients/tail/REFERENCE.md.
 `;
 
 async function main(): Promise<number> {

@@ -16,7 +16,9 @@ ${sections
     const isSource = section === "source";
     const rows = keys
       .filter((each) => each.section === section)
-      .map(({ key, fallback, description }) => {
+      .map(({ key, fallback, description: words, choices }) => {
+        const listed = choices.map((word) => `\`${word}\``).join(", ");
+        const description = listed === "" ? words : `${words} ${listed}.`;
         const environment = isSource ? "" : ` | \`${variableOf(section, key)}\``;
         return `| \`${key}\` | ${describe(key, fallback)} | ${description}${environment} |`;
       });

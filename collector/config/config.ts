@@ -19,6 +19,7 @@ import {
   anyBytes,
   anyInteger,
   bytes,
+  choicesOf,
   GIB,
   hostAndPort,
   integer,
@@ -139,8 +140,12 @@ const shutdown = z.strictObject({
 const route = z.strictObject({
   name: z
     .string("is needed: the route's cursor is kept under it")
-    .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, "must be 1 to 32 lower-case letters, digits and dashes"),
-  startAt: z.enum(["tail", "head"], "must be tail or head").default("tail"),
+    .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, "must be 1 to 32 lower-case letters, digits and dashes")
+    .describe("Its cursor is kept under that name: another name is another route."),
+  startAt: z
+    .enum(["tail", "head"], "must be tail or head")
+    .default("tail")
+    .describe("Where a new route begins: at the oldest log record on disk, or with what comes from now on."),
   ...firehose.shape,
 });
 
@@ -338,24 +343,32 @@ export interface ConfigKey {
   /** Its environment variable. */
   readonly variable: string;
   readonly description: string;
+  /** The words that it may be; empty where it is no choice. */
+  readonly choices: readonly string[];
   /** Undefined where there is none. */
   readonly fallback: unknown;
 }
 
-/** Every key of the schema, in its order. */
+/** Every key of the schema that the environment may set, in its order. */
 export function configKeys(): ConfigKey[] {
-  return Object.entries(SECTIONS).flatMap(([section, { shape }]) =>
-    Object.entries(shape).map(([key, type]) => ({
+  return Object.entries(SECTIONS).flatMap(([section, { shape }]) => keysIn(section, shape));
+}
+
+/** The keys that a route has beside those of the section `firehose`; they stand in a file only. */
+export function routeKeys(): ConfigKey[] {
+  return keysIn("routes", route.shape).filter(({ key }) => !(key in firehose.shape));
+}
+
+function keysIn(section: string, shape: Readonly<Record<string, z.ZodType>>): ConfigKey[] {
+  return Object.entries(shape).map(([key, type]) => {
+    const parsed = type.safeParse(undefined);
+    return {
       section,
       key,
       variable: `STANDPIPE_${section}_${key.replace(/[A-Z]/g, "_$&")}`.toUpperCase(),
       description: type.description ?? "",
-      fallback: fallbackOf(type),
-    })),
-  );
-}
-
-function fallbackOf(type: z.ZodType): unknown {
-  const parsed = type.safeParse(undefined);
-  return parsed.success ? parsed.data : undefined;
+      choices: choicesOf(type),
+      fallback: parsed.success ? parsed.data : undefined,
+    };
+  });
 }

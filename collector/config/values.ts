@@ -66,6 +66,12 @@ export const yesOrNo = z.union([
   z.enum(["true", "false"], "must be true or false").transform((text) => text === "true"),
 ]);
 
+/** The words of a choice; none for what is no choice. */
+export function choicesOf(type: z.ZodType): readonly string[] {
+  if (type instanceof z.ZodDefault || type instanceof z.ZodOptional) return choicesOf(type.unwrap() as z.ZodType);
+  return type instanceof z.ZodEnum ? type.options.map(String) : [];
+}
+
 export const hostAndPort = z
   .string()
   .regex(/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/, "must be host:port, for example 0.0.0.0:4317")

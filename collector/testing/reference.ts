@@ -1,6 +1,6 @@
 /** The reference page, written from the schema and from the table of errors. */
 import { status } from "@grpc/grpc-js";
-import { configKeys } from "../config/config.ts";
+import { type ConfigKey, configKeys, routeKeys } from "../config/config.ts";
 import { describeBytes } from "../config/values.ts";
 import { ERROR_CODES } from "../errors.ts";
 
@@ -19,6 +19,17 @@ are told at once, before anything is started. AWS credentials, and the region wh
 default chain.
 
 ${sections.map(sectionTable).join("\n")}
+### routes
+
+A list, each with any key of \`firehose\` and these; what a route does not say it has from \`firehose\`. Without the list there is
+one route, \`default\`.
+
+| key | default | |
+| --- | --- | --- |
+${routeKeys()
+  .map((each) => `| \`${each.key}\` | ${each.key === "name" ? "needed" : each.fallback} | ${describe(each)} |`)
+  .join("\n")}
+
 ## Errors
 
 What an OTLP client gets. The code stands in the log and in the counters of \`/status\`; UNAVAILABLE always carries RetryInfo.
@@ -41,10 +52,14 @@ function sectionTable(section: string): string {
   const rows = configKeys()
     .filter((each) => each.section === section)
     .map(
-      ({ key, variable, description, fallback }) =>
-        `| \`${key}\` | ${describeDefault(key, fallback)} | ${description} | \`${variable}\` |`,
+      (each) =>
+        `| \`${each.key}\` | ${describeDefault(each.key, each.fallback)} | ${describe(each)} | \`${each.variable}\` |`,
     );
   return `### ${section}\n\n| key | default | | environment |\n| --- | --- | --- | --- |\n${rows.join("\n")}\n`;
+}
+
+function describe({ description, choices }: ConfigKey): string {
+  return choices.length === 0 ? description : `${description} ${choices.map((word) => `\`${word}\``).join(", ")}.`;
 }
 
 function describeDefault(key: string, fallback: unknown): string {
