@@ -65,7 +65,7 @@ const kubernetes = z.strictObject({
 
 const admin = z.strictObject({
   address: hostAndPort
-    .default("127.0.0.1:4320")
+    .default("127.0.0.1:4322")
     .describe("Health and metrics over HTTP: /healthz, /readyz, /metrics, /status."),
 });
 
