@@ -2,7 +2,7 @@
  * `bun run build:cli [file]`: the CLI as one file. Two things are not found beside a single file and are put into it: LevelDB's
  * native part (classic-level looks for it in its package's folder), and the admin service's .proto file.
  */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { BunPlugin } from "bun";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -67,7 +67,12 @@ export async function buildCli(file: string): Promise<void> {
 }
 
 if (import.meta.main) {
-  const file = join(process.cwd(), process.argv[2] ?? "standpipe");
+  const [, , name = "standpipe"] = process.argv;
+  if (name.startsWith("-")) {
+    process.stderr.write("Usage: bun run build:cli [FILE]   (standpipe unless told)\n");
+    process.exit(2);
+  }
+  const file = resolve(name);
   await buildCli(file);
   process.stdout.write(`${file}\n`);
 }

@@ -95,21 +95,33 @@ function dollars(amount: number): string {
   return `$${Math.round(amount).toLocaleString("en-US")}`;
 }
 
+const OPTIONS = {
+  region: { type: "string", default: "ap-northeast-1" },
+  "line-bytes": { type: "string", default: "800" },
+  "logs-per-second": { type: "string", default: "500,2000,10000" },
+  help: { type: "boolean", default: false },
+} as const;
+
+const USAGE = `Usage: bun deploy/aws/cost.ts [--region ${Object.keys(prices.regions).join("|")}] [--line-bytes ${OPTIONS["line-bytes"].default}] [--logs-per-second ${OPTIONS["logs-per-second"].default}]
+`;
+
+/** The table that the options ask for, undefined where they ask for none that can be made. */
+function tableFor({ region, ...asked }: { region: string; "line-bytes": string; "logs-per-second": string }) {
+  const lineBytes = Number(asked["line-bytes"]);
+  const volumes = asked["logs-per-second"].split(",").map(Number);
+  const isKnown = Object.hasOwn(prices.regions, region);
+  if (!isKnown || !(lineBytes > 0 && lineBytes <= RECORD_BYTES_MAX) || !volumes.every((volume) => volume > 0)) return;
+  return costTable(region as Region, lineBytes, volumes);
+}
+
 if (import.meta.main) {
-  const options = {
-    region: { type: "string", default: "ap-northeast-1" },
-    "line-bytes": { type: "string", default: "800" },
-    "logs-per-second": { type: "string", default: "500,2000,10000" },
-  } as const;
-  const { values } = parseArgs({ options, strict: true });
-  const lineBytes = Number(values["line-bytes"]);
-  const volumes = values["logs-per-second"].split(",").map(Number);
-  const isKnown = Object.hasOwn(prices.regions, values.region);
-  if (!isKnown || !(lineBytes > 0 && lineBytes <= RECORD_BYTES_MAX) || !volumes.every((volume) => volume > 0)) {
-    process.stderr.write(
-      `Usage: bun deploy/aws/cost.ts [--region ${Object.keys(prices.regions).join("|")}] [--line-bytes 800] [--logs-per-second 500,2000]\n`,
-    );
+  try {
+    const { values } = parseArgs({ options: OPTIONS, strict: true });
+    const table = values.help ? USAGE.trimEnd() : tableFor(values);
+    if (table === undefined) throw new Error("There is no such region, size of a line, or volume");
+    process.stdout.write(`${table}\n`);
+  } catch (reason) {
+    process.stderr.write(`${(reason as Error).message}\n${USAGE}`);
     process.exit(2);
   }
-  process.stdout.write(`${costTable(values.region as Region, lineBytes, volumes)}\n`);
 }

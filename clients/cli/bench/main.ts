@@ -23,12 +23,24 @@ const STATUS_CALLS = 200;
 /** The best of so many counts: what else the machine does only makes it slower. */
 const ROUNDS = 3;
 
-const { values } = parseArgs({
-  options: {
+const USAGE = "Usage: bun clients/cli/bench/main.ts [--grep-mib 256] [--backlog-gib 5]\n";
+
+/** How much to write of each; ends the program where that is not said in the words above. */
+function sizesAsked(): { grepMib: number; backlogGib: number } {
+  const options = {
     "grep-mib": { type: "string", default: "256" },
     "backlog-gib": { type: "string", default: "5" },
-  },
-});
+  } as const;
+  try {
+    const { values } = parseArgs({ options });
+    const sizes = { grepMib: Number(values["grep-mib"]), backlogGib: Number(values["backlog-gib"]) };
+    if (sizes.grepMib > 0 && sizes.backlogGib > 0) return sizes;
+  } catch {
+    // An option that there is not: said below, as a size that is none.
+  }
+  process.stderr.write(USAGE);
+  process.exit(2);
+}
 
 const EVERYTHING: Query = {
   pattern: undefined,
@@ -152,5 +164,6 @@ async function benchStatus(directory: string, gib: number): Promise<void> {
   await collector.end("SIGTERM");
 }
 
-await withFolder((directory) => benchGrep(directory, Number(values["grep-mib"])));
-await withFolder((directory) => benchStatus(directory, Number(values["backlog-gib"])));
+const { grepMib, backlogGib } = sizesAsked();
+await withFolder((directory) => benchGrep(directory, grepMib));
+await withFolder((directory) => benchStatus(directory, backlogGib));
