@@ -12,5 +12,10 @@ test("users get the runtime that tests and benches measure", async () => {
   expect(scripts.start).toContain(`${command} collector/main.ts`);
   expect(scripts.tail).toContain(`${command} clients/tail/main.ts`);
   for (const each of variables) expect(dockerfile).toContain(`${each} \\`);
+  const service = await Bun.file(join(ROOT, "deploy/single.md")).text();
+  expect(service).toContain(`Environment=${variables.join(" ")}\n`);
+  expect(service).toContain(`bun ${RUNTIME.arguments.join(" ")} collector/main.ts`);
+  const compared = await Bun.file(join(ROOT, "deploy/local/compare/README.md")).text();
+  expect(compared.replace(/\s*\\\n\s*/g, " ")).toContain(`${command} $STANDPIPE/collector/main.ts`);
   expect(dockerfile).toContain(JSON.stringify(["/usr/local/bin/bun", ...RUNTIME.arguments]).replaceAll(",", ", "));
 });
