@@ -1,6 +1,6 @@
 /**
  * The collector's state as one plain object, with the sum that an operator asks for: does the ledger balance? Pure:
- * values in, values out. (When is the backlog gone? See delivery/forecast.ts.)
+ * values in, values out. (When is the backlog gone? See delivery/pacing/forecast.ts.)
  */
 import type { DeliveryStatus } from "../delivery/delivery.ts";
 import type { PaceStatus } from "../delivery/pacing/pace.ts";

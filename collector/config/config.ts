@@ -109,7 +109,7 @@ const firehose = z.strictObject({
     .describe("Write <collector id>/<ordinal> into each line, to prove or remove duplicates."),
 });
 
-/** Replicas that deliver to the same streams divide their quotas: see delivery/peers.ts. */
+/** Replicas that deliver to the same streams divide their quotas: see delivery/peers/peers.ts. */
 const peers = z.strictObject({
   service: hostAndPort
     .optional()
