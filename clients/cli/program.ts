@@ -51,7 +51,7 @@ function createParser(terminal: Terminal, onCode: (code: number) => void): Parse
     .description("Looks into Standpipe collectors and has them do things, running or stopped.")
     .addHelpText(
       "after",
-      "\nExit status: 0 done and nothing to worry about, 1 refused or something was found, 2 it could not be asked.\nExamples: standpipe status; standpipe tail -f --severity ERROR; standpipe fsck /var/lib/standpipe",
+      "\nExit status: 0 done and nothing to worry about, 1 refused or something was found, 2 it could not be asked, 130 Ctrl-C broke it off.\nExamples: standpipe status; standpipe tail -f --severity ERROR; standpipe fsck /var/lib/standpipe",
     );
   const groups = new Map<string, Parser>();
   for (const command of COMMANDS) {

@@ -238,6 +238,7 @@ const fsckCommand: Command = {
   summary: "checks a stopped collector's journal: every entry, ordinals without gaps, the ledgers; changes nothing",
   arguments: [FOLDER],
   examples: ["standpipe fsck /var/lib/standpipe"],
+  isLocal: true,
   worksOffline: true,
   run: async (context, [named]) => {
     return await context.look(folderOf(context, named), async (inspection) => {
