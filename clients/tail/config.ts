@@ -94,7 +94,8 @@ const rule = z.strictObject({ field: text.optional(), pattern: text });
 const source = z.strictObject({
   name: z
     .string("is needed")
-    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be 1 to 64 lower-case letters, digits, _ and -"),
+    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be 1 to 64 lower-case letters, digits, _ and -")
+    .describe("Names it in metrics, `/status` and the log."),
   include: texts.describe("Patterns of absolute paths: * ? [] {a,b} and ** through folders."),
   exclude: texts.default([]).describe("Patterns of paths that are not followed."),
   readFrom: z
@@ -108,7 +109,11 @@ const source = z.strictObject({
     .enum(["none", "docker", "cri", "auto"], "must be none, docker, cri or auto")
     .default("none")
     .describe("The runtime's wrapping of lines, taken off before anything else; partial lines are joined."),
-  multiline: multiline.optional().describe("Events of several lines: `firstLine` (a pattern) or `preset: java`."),
+  multiline: multiline
+    .optional()
+    .describe(
+      "Events of several lines: `firstLine` (a pattern) or `preset: java`; `timeoutMs` (1000) of silence end one, and what is larger than `bytesMax` (256KiB) goes in pieces.",
+    ),
   format: z
     .enum(["none", "json", "logfmt", "regex", "nginx", "apache"], "must be none, json, logfmt, regex, nginx or apache")
     .default("none")
@@ -124,7 +129,7 @@ const source = z.strictObject({
     })
     .optional()
     .describe(
-      "The field that holds the time, its format, its zone where it says none, and whether it stays in the body.",
+      "`key`: the field that holds the time (time); `format` (auto); `zone`, where it says none (UTC); `keep`: whether it stays in the body (true).",
     ),
   severity: z
     .strictObject({ key: text.optional(), pattern: text.optional(), names: z.record(text, text).default({}) })
