@@ -77,3 +77,27 @@ test("what there is no room for is dropped and told, and nothing passes any more
   second.destroy();
   for (const { server } of [near, far]) server.close();
 });
+
+test("of a request that was answered before it was here nothing is kept, while its sender goes on", async () => {
+  const far = await listen((socket) => {
+    socket.once("data", () => socket.end("answered"));
+  });
+  const unread = new UnreadBytes(BODY.length);
+  let hasEnded = false;
+  let joined: Relay | undefined;
+  const near = await listen((socket) => {
+    const onEnd = (): void => {
+      hasEnded = true;
+    };
+    joined = relay(socket, far.port, unread, { onFull: () => {}, onOpen: () => {}, onEnd });
+  });
+  const client = connect(near.port, "127.0.0.1");
+  client.write(BODY);
+  await until(() => hasEnded);
+  expect(unread.bytes).toBe(0);
+  // The request is left by who answered it.
+  joined?.shut();
+  expect(unread.bytes).toBe(0);
+  client.destroy();
+  for (const { server } of [near, far]) server.close();
+});

@@ -50,6 +50,9 @@ export function relay(near: Socket, port: number, unread: UnreadBytes, events: R
     if (hasEnded) return;
     hasEnded = true;
     near.off("data", forth);
+    // Now, and not when its sender has read the answer: who is refused must take no room from others meanwhile.
+    giveBack();
+    letGo();
     if (!near.destroyed) onEnd();
   };
   const forth = (bytes: Buffer): void => {
@@ -59,7 +62,7 @@ export function relay(near: Socket, port: number, unread: UnreadBytes, events: R
   };
   /** Whether more may be read; also where the far one is closed, which is about to be told. */
   const push = (): boolean => {
-    if (isFull) return false;
+    if (isFull || hasEnded) return false;
     if (held !== undefined && allowance > 0) {
       const end = Math.min(held.length, taken + allowance);
       const written = far?.write(end - taken === held.length ? held : held.subarray(taken, end)) ?? 0;
