@@ -122,6 +122,29 @@ test("a connection that has not sent a request in time, or none for too long, is
   await answered.closed();
 });
 
+test("who has asked and says nothing more is answered, and so is who asks as HTTP/1.0 does, by no name", async () => {
+  await using run = await start();
+  for (const words of [ask("/livez"), "GET /livez HTTP/1.0\r\n\r\n"]) {
+    const probe = new Opened(run.port);
+    probe.socket.end(words);
+    await probe.says("hello 127.0.0.1");
+    await probe.closed();
+    expect(probe.told).toStartWith("HTTP/1.1 200");
+  }
+  expect(run.asked.map(({ hostname, pathname }) => [hostname, pathname])).toEqual([
+    ["127.0.0.1", "/livez"],
+    ["127.0.0.1", "/livez"],
+  ]);
+});
+
+test("who asks for no more than the head of a stream of events has no request any more", async () => {
+  await using run = await start();
+  const head = new Opened(run.port, ask("/events").replace("GET", "HEAD"));
+  await head.says("HTTP/1.1 200");
+  await run.clock.advance(LIMITS.idleMsMax + 1_000);
+  await head.closed();
+});
+
 test("where all have a request, no more than connectionsMax are let in", async () => {
   await using run = await start();
   const pages: Opened[] = [];

@@ -68,16 +68,17 @@ export async function listenForAdmin(options: ListeningOptions): Promise<AdminSe
   const { key, address, tls, limits, clock, random, answer } = options;
   let front: HttpFront | undefined;
   const inner: Server<undefined> = Bun.serve({
-    hostname: "127.0.0.1",
+    hostname: LOCAL,
     port: 0,
     fetch: async (request, server) => {
       const visit = front?.enter(server.requestIP(request)?.port);
       if (visit === undefined) return say(403, `ask ${address}`, { connection: "close" });
       let isStream = false;
       try {
-        const { hostname, pathname } = new URL(request.url);
+        // Probes that speak HTTP/1.0 need not say a name; browsers always do.
+        const { hostname, pathname } = new URL(request.url, `http://${LOCAL}`);
         const response = await answer(request, { callerAddress: visit.callerAddress, hostname, pathname });
-        isStream = response.headers.get("content-type") === "text/event-stream";
+        isStream = request.method !== "HEAD" && response.headers.get("content-type") === "text/event-stream";
         if (isStream) {
           // A stream of events may be silent for longer than Bun waits, and is a request until its reader leaves.
           server.timeout(request, 0);
@@ -119,6 +120,8 @@ export async function listenForAdmin(options: ListeningOptions): Promise<AdminSe
     },
   };
 }
+
+const LOCAL = "127.0.0.1";
 
 const PLAIN = { "content-type": "text/plain; charset=utf-8" };
 

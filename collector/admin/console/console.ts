@@ -125,7 +125,7 @@ export function createConsole({ authenticator, telemetry, tail, routes, segments
   };
   return {
     answer: (request, way) => {
-      const url = new URL(request.url);
+      const url = new URL(request.url, "http://127.0.0.1");
       const page = pages[url.pathname];
       if (page === undefined) return undefined;
       return answerAllowed(async () => {

@@ -181,7 +181,9 @@ export class HttpFront {
 
   #createListener(): Server {
     const { tls } = this.#options;
-    if (tls === undefined) return createServer({ noDelay: true }, (socket) => this.#pass(socket, undefined));
+    // Half open: a probe like `printf ... | nc -N` waits for its answer when it has said all.
+    const how = { noDelay: true, allowHalfOpen: true };
+    if (tls === undefined) return createServer(how, (socket) => this.#pass(socket, undefined));
     const { files, clients } = tls;
     const listener: TlsServer = createTlsServer(
       {

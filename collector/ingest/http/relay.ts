@@ -32,7 +32,10 @@ export interface Relay {
 /** What passes while it is shut: the headers of a request, of which Bun takes 16 KB, and a body of 64 KB. */
 export const SHUT_BYTES_MAX = 80 * 1024;
 
-/** Joins `near` to `port` of this machine. Pauses `near` meanwhile; ends the far one when `near` closes. */
+/**
+ * Joins `near`, which may be half open, to `port` of this machine. Pauses `near` meanwhile; ends the far one when `near` has said
+ * all or closes.
+ */
 export function relay(near: Socket, port: number, unread: UnreadBytes, events: RelayEvents): Relay {
   const { onOpen, onEnd, onFull } = events;
   let far: Bun.Socket | undefined;
@@ -44,6 +47,8 @@ export function relay(near: Socket, port: number, unread: UnreadBytes, events: R
   /** Of a request that waits: what passed, and what is held. */
   let counted = 0;
   let isFull = false;
+  /** The near one says nothing more. */
+  let isSaid = false;
   let hasEnded = false;
 
   const end = (): void => {
@@ -76,6 +81,7 @@ export function relay(near: Socket, port: number, unread: UnreadBytes, events: R
   const letGo = (): void => {
     if (held !== undefined) release(held);
     held = undefined;
+    if (isSaid) far?.shutdown();
   };
   const count = (): void => {
     if (counted > 0) return;
@@ -123,6 +129,11 @@ export function relay(near: Socket, port: number, unread: UnreadBytes, events: R
         socket.setNoDelay(true);
         onOpen(socket.localPort);
         near.on("data", forth);
+        // Behind all that came before: Bun answers what it can at once, and takes who waits for one that has left.
+        near.once("end", () => {
+          isSaid = true;
+          if (held === undefined) socket.shutdown();
+        });
         near.resume();
       },
       data: (_socket, bytes) => back(bytes),
