@@ -8,9 +8,11 @@ test("users get the runtime that tests and benches measure", async () => {
   const variables = Object.entries(RUNTIME.environment).map(([name, value]) => `${name}=${value}`);
   const { scripts } = await Bun.file(join(ROOT, "package.json")).json();
   const dockerfile = await Bun.file(join(ROOT, "deploy/docker/Dockerfile")).text();
+  const comparison = await Bun.file(join(ROOT, "deploy/local/compare/README.md")).text();
   const command = `${variables.join(" ")} bun ${RUNTIME.arguments.join(" ")}`;
   expect(scripts.start).toContain(`${command} collector/main.ts`);
   expect(scripts.tail).toContain(`${command} clients/tail/main.ts`);
+  expect(comparison).toContain(` ${variables.join(" ")} \\\n`);
   for (const each of variables) expect(dockerfile).toContain(`${each} \\`);
   const service = await Bun.file(join(ROOT, "deploy/single.md")).text();
   expect(service).toContain(`Environment=${variables.join(" ")}\n`);

@@ -7,6 +7,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { RUNTIME } from "../../../collector/testing/runtime.ts";
 import { assemble } from "../../docker/assemble.ts";
 import { run } from "../../docker/run.ts";
 import { type ControlPlane, NODE_ADDRESS } from "./control-plane.ts";
@@ -28,7 +29,7 @@ const ENVIRONMENT = {
   PATH: "/usr/local/bin",
   HOME: "/var/lib/standpipe",
   BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0",
-  MIMALLOC_PURGE_DELAY: "10",
+  ...RUNTIME.environment,
   SSL_CERT_FILE: "/etc/ssl/certs/ca-certificates.crt",
 };
 
