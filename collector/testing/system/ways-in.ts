@@ -105,7 +105,8 @@ async function post(port: number, packing: Packing, type: string, bytes: Buffer)
     body: PACKERS[packing](bytes),
     signal: AbortSignal.timeout(CALL_MS_MAX),
   }).catch(() => undefined);
-  if (answer === undefined || answer.status === 503) return false;
+  // What OTLP has a client send again.
+  if (answer === undefined || [429, 502, 503, 504].includes(answer.status)) return false;
   if (answer.status !== 200) throw new Error(`told ${answer.status}: ${await answer.text()}`);
   return true;
 }
