@@ -183,6 +183,26 @@ test(
 );
 
 test(
+  "a file that was made and rotated between two looks is read, though it has its long heading in common with the next",
+  async () => {
+    await withLogs(async (directory, logs) => {
+      const path = join(logs, "a.log");
+      const heading = `${"heading ".repeat(200)}\n`;
+      writeFileSync(path, heading + numbered(0, 100));
+      await using rig = await startRig(directory, {}, PLAIN);
+      await rig.until(101);
+      renameSync(path, `${path}.2`);
+      writeFileSync(`${path}.1`, heading + numbered(100, 110));
+      writeFileSync(path, heading + numbered(110, 300));
+      await rig.until(303);
+      await rig.settled();
+      expectOnce(rig, 300);
+    });
+  },
+  LIMIT_MS,
+);
+
+test(
   "files that are renamed while they are looked at stay read: what is compared then is another one",
   async () => {
     await withLogs(async (directory, logs) => {

@@ -25,11 +25,11 @@ import {
 import { Ledger } from "./files/ledger.ts";
 import type { Position, Positions } from "./files/positions.ts";
 import {
-  beginsAlike,
   beginsAs,
   compressedHead,
   findCopy,
   findRotated,
+  isBeginningOf,
   isCopyOf,
   type RotatedFile,
   realPath,
@@ -216,12 +216,13 @@ export class Tracker {
       if (file.isGone) continue;
       // Of its original nothing was read since it began anew, or the copy has less yet than is known of that.
       if (head.bytes === 0 || facts.size < head.bytes) {
-        if (file.realPath === of && wallMs - facts.modifiedMs < COPYING_MS_MAX && beginsAlike(path, of)) return true;
+        if (file.realPath === of && wallMs - facts.modifiedMs < COPYING_MS_MAX && isBeginningOf(path, of)) return true;
         continue;
       }
       // One that is being made has less than was read.
-      const [tail, offset] = facts.size < file.offset ? [NO_FINGERPRINT, 0] : [file.tail, file.offset];
-      if (isCopyOf(path, head, tail, offset)) return true;
+      const isPart = facts.size < file.offset;
+      const [tail, offset] = isPart ? [NO_FINGERPRINT, 0] : [file.tail, file.offset];
+      if (isCopyOf(path, head, tail, offset) && (!isPart || isBeginningOf(path, file.realPath))) return true;
     }
     return false;
   }

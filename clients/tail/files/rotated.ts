@@ -126,25 +126,34 @@ export function findCopy(
   return undefined;
 }
 
-/** Whether the file at `path` has no more than the one at `of`, and begins like it, as far as it goes. */
-export function beginsAlike(path: string, of: string): boolean {
-  const [one, other] = [beginningOf(path), beginningOf(of)];
-  return one.size <= other.size && one.bytes.equals(other.bytes.subarray(0, one.bytes.length));
-}
-
-/** Of a file that is not there, or can't be read, nothing. */
-function beginningOf(path: string): { size: number; bytes: Buffer } {
+/**
+ * Whether the file at `path` is what the one at `of` begins with, by its first and its last bytes: two files may have a long
+ * heading in common. False where one of them can't be read.
+ */
+export function isBeginningOf(path: string, of: string): boolean {
   try {
     const file = openSync(path, "r");
     try {
-      const bytes = Buffer.alloc(HEAD_BYTES);
-      return { bytes: bytes.subarray(0, readSync(file, bytes, 0, bytes.length, 0)), size: factsOfOpen(file).size };
+      const { size } = factsOfOpen(file);
+      const whole = openSync(of, "r");
+      try {
+        const bytes = Math.min(HEAD_BYTES, size);
+        const isAlikeAt = (at: number): boolean => bytesAt(file, at, bytes).equals(bytesAt(whole, at, bytes));
+        return size <= factsOfOpen(whole).size && isAlikeAt(0) && isAlikeAt(size - bytes);
+      } finally {
+        closeSync(whole);
+      }
     } finally {
       closeSync(file);
     }
   } catch {
-    return { bytes: Buffer.alloc(0), size: 0 };
+    return false;
   }
+}
+
+function bytesAt(file: number, at: number, bytes: number): Buffer {
+  const found = Buffer.alloc(bytes);
+  return found.subarray(0, readSync(file, found, 0, bytes, at));
 }
 
 const COMPRESSED_HEAD_BYTES = 64 * 1024;
