@@ -80,6 +80,7 @@ export function tailOf(file: number, position: number): Fingerprint {
  * it in the file, if that is still the same file.
  */
 export function tailWithin(file: number, before: Fingerprint, chunk: Uint8Array, start: number): Fingerprint {
+  if (chunk.length === 0) return before;
   const end = start + chunk.length;
   const own = fingerprint(chunk, Math.max(0, chunk.length - TAIL_BYTES), chunk.length);
   if (start === 0 || chunk.length >= TAIL_BYTES) return own;
@@ -93,8 +94,8 @@ export function tailWithin(file: number, before: Fingerprint, chunk: Uint8Array,
 
 /** `head` with what of `chunk`, which was read at `start`, belongs to it; as it was where the file is another by now. */
 export function grownHead(file: number, head: Fingerprint, chunk: Uint8Array, start: number): Fingerprint {
-  if (head.bytes >= HEAD_BYTES) return head;
-  if (start === 0) return chunk.length === 0 ? head : fingerprint(chunk, 0, Math.min(HEAD_BYTES, chunk.length));
+  if (head.bytes >= HEAD_BYTES || chunk.length === 0) return head;
+  if (start === 0) return fingerprint(chunk, 0, Math.min(HEAD_BYTES, chunk.length));
   try {
     const grown = headOf(file, start + chunk.length);
     const own = fingerprint(chunk, 0, Math.min(chunk.length, HEAD_BYTES));
