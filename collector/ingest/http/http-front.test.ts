@@ -139,6 +139,29 @@ test("a connection at its age ends with the next answer, so that its client find
   expect(run.appender.records).toBe(2);
 });
 
+test("who sends with a preflight what nobody reads, has it held no longer than for the answer", async () => {
+  await using run = await start({ http: { address: "127.0.0.1:0", corsOrigins: ["*"] } });
+  const asked = "OPTIONS /v1/logs HTTP/1.1\r\nhost: here\r\norigin: https://shop.example\r\n";
+  const usual = open(run.http, `${asked}\r\n`);
+  const large = open(run.http, `${asked}content-length: 1000000\r\n\r\n`);
+  large.socket.write(Buffer.alloc(1_000_000));
+  await until(() => usual.told !== "" && large.isClosed);
+  for (const { told } of [usual, large]) expect(told).toStartWith("HTTP/1.1 204");
+  expect(usual.isClosed).toBe(false);
+  usual.socket.destroy();
+});
+
+test("who speaks HTTP/1.0 need not say a name", async () => {
+  await using run = await start();
+  const body = logsRequest(1);
+  const head = `${HEAD.replace("1.1", "1.0").replace("host: here\r\n", "")}content-length: ${body.length}\r\n\r\n`;
+  const one = open(run.http);
+  one.socket.write(Buffer.concat([Buffer.from(head), body]));
+  await until(() => one.isClosed);
+  expect(one.told).toStartWith("HTTP/1.1 200");
+  expect(run.appender.records).toBe(1);
+});
+
 test("headers that are too long are refused on both ports, and the next request is none the worse for it", async () => {
   await using run = await start();
   const KIB = 1024;

@@ -66,11 +66,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   let onIdle: (() => void) | undefined;
 
   const answer = async (request: Request, visit: Visit): Promise<Response> => {
-    if (new URL(request.url).pathname !== LOGS_PATH) {
+    // HTTP/1.0 may say no name.
+    if (new URL(request.url, "http://127.0.0.1").pathname !== LOGS_PATH) {
       return plain(404, `logs are taken at ${LOGS_PATH}`, { connection: "close" });
     }
     if (request.method === "OPTIONS") {
       const allowed = crossOrigin.preflight(request);
+      // What is sent with it would be held, and counted, until the connection is idle for too long.
+      if (request.body !== null) allowed?.headers.set("connection", "close");
       if (allowed !== undefined) return allowed;
     }
     if (request.method !== "POST") return plain(405, "send with POST", { allow: "POST", connection: "close" });
