@@ -71,7 +71,7 @@ export async function listenForAdmin(options: ListeningOptions): Promise<AdminSe
     hostname: LOCAL,
     port: 0,
     fetch: async (request, server) => {
-      const visit = front?.enter(server.requestIP(request)?.port);
+      const visit = front?.enter(server.requestIP(request));
       if (visit === undefined) return say(403, `ask ${address}`, { connection: "close" });
       let isStream = false;
       try {

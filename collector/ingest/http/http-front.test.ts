@@ -1,5 +1,6 @@
 /** Connections of the HTTP port: too many, too fast, half open, idle, old, and those that come in by another door. */
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
 import { Metadata, status } from "@grpc/grpc-js";
@@ -229,6 +230,35 @@ testWith(
     });
   },
 );
+
+test("who finds that server and comes from the port of somebody else, of another address, is nobody either", async () => {
+  const before = new Set(ownPorts());
+  await using run = await start();
+  const [behind] = ownPorts().filter((port) => !before.has(port) && port !== run.http && port !== run.port);
+  const somebody = open(run.http);
+  somebody.socket.write(whole());
+  await until(() => somebody.told !== "");
+  const localPort = portTo(behind as number);
+  const door = connect({ host: "127.0.0.1", port: behind as number, localAddress: "127.0.0.2", localPort });
+  let told = "";
+  door.on("data", (bytes) => {
+    told += bytes.toString("latin1");
+  });
+  door.write(whole());
+  await until(() => told !== "");
+  expect(told).toStartWith("HTTP/1.1 403");
+  expect(run.appender.attempts).toBe(1);
+  for (const socket of [door, somebody.socket]) socket.destroy();
+});
+
+/** The port that the one connection to `port` comes from. */
+function portTo(port: number): number {
+  const hex = port.toString(16).toUpperCase().padStart(4, "0");
+  const found = new RegExp(`: [0-9A-F]{8}:([0-9A-F]{4}) [0-9A-F]{8}:${hex} 01 `).exec(
+    readFileSync("/proc/net/tcp", "utf8"),
+  );
+  return Number.parseInt(found?.[1] ?? "", 16);
+}
 
 testWith(["openssl"], "who finds the server behind it gets around neither TLS nor the limits", async () => {
   await withFolder(async (folder) => {

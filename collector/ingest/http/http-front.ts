@@ -3,7 +3,7 @@
  *
  *   client ──TCP, TLS──> front: limits, certificate, idleness, age ──bytes──> Bun.serve on loopback ──> http-export.ts
  *
- * Each connection has one of its own to Bun's server, and goes at its pace: a body that is not read is held back (relay.ts). A request is known by the port that its bytes came from. One that came from elsewhere is of somebody on this
+ * Each connection has one of its own to Bun's server, and goes at its pace: a body that is not read is held back (relay.ts). A request is known by the address and port that its bytes came from. One that came from elsewhere is of somebody on this
  * machine who found Bun's server by himself: it is nobody's, so that there is no way around TLS and the limits.
  *
  * Bounds: what is here of requests that wait, `unreadBytesMax` of all connections together; those of connection-guard.ts (a connection must have sent the headers of its first request within
@@ -123,9 +123,10 @@ export class HttpFront {
     return typeof address === "object" && address !== null ? address.port : 0;
   }
 
-  /** The request whose bytes came from that port; undefined where that is none of ours. */
-  enter(port: number | undefined): Visit | undefined {
-    const connection = port === undefined ? undefined : this.#byPort.get(port);
+  /** The request whose bytes came from there; undefined where that is none of ours. */
+  enter(peer: { readonly address: string; readonly port: number } | null): Visit | undefined {
+    // Somebody else on this machine may have the same port of another of its addresses.
+    const connection = peer?.address === "127.0.0.1" ? this.#byPort.get(peer.port) : undefined;
     if (connection === undefined) return undefined;
     const { clock, guard } = this.#options;
     if (connection.idleSinceMs === undefined) guard.speaks(connection.socket, connection.socket);

@@ -105,7 +105,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     idleTimeout: timeoutSeconds,
     maxRequestBodySize: requestBytesMax + SLACK_BYTES,
     fetch: async (request, server) => {
-      const visit = front?.enter(server.requestIP(request)?.port);
+      const visit = front?.enter(server.requestIP(request));
       if (visit === undefined) return plain(403, `send to ${address}`, { connection: "close" });
       try {
         return await answer(request, visit);
