@@ -190,3 +190,26 @@ testWith(["openssl"], "over HTTPS it is the same; who begins no handshake is end
     expect((await fetch(`https://localhost:${run.port}/`, { tls })).status).toBe(200);
   });
 });
+
+testWith(
+  ["openssl"],
+  "over HTTPS, too, whoever says nothing makes room: before the handshake nobody is known",
+  async () => {
+    await withFolder(async (folder) => {
+      const authority = new Authority(folder);
+      const { certificate, key } = authority.issue("page");
+      const value = checkTls(certificate, key, undefined, Date.now());
+      await using run = await start({ tls: { value, onChange: () => () => undefined } });
+      const silent = [];
+      while (silent.length < 2 * LIMITS.connectionsMax) {
+        const one = new Opened(run.port);
+        await new Promise((resolve) => one.socket.once("connect", resolve));
+        silent.push(one);
+        await run.clock.advance(1);
+      }
+      const tls = { ca: authority.certificate.toString() };
+      expect((await fetch(`https://localhost:${run.port}/`, { tls })).status).toBe(200);
+      for (const one of silent.slice(0, -LIMITS.crowdedAt)) await one.closed();
+    });
+  },
+);

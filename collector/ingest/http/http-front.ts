@@ -91,6 +91,8 @@ export class HttpFront {
   readonly #options: HttpFrontOptions;
   readonly #listener: Server;
   readonly #connections = new Set<Connection>();
+  /** Before the end of their TLS handshake, by when they came. */
+  readonly #greeting = new Map<Socket, number>();
   /** By the port that their bytes come from at Bun's server. */
   readonly #byPort = new Map<number, Connection>();
   readonly #unread: UnreadBytes;
@@ -177,6 +179,7 @@ export class HttpFront {
   /** Cuts off what is open. */
   cut(): void {
     this.close();
+    for (const socket of this.#greeting.keys()) socket.destroy();
     for (const { socket } of this.#connections) socket.destroy();
   }
 
@@ -196,16 +199,25 @@ export class HttpFront {
       },
       (socket) => this.#pass(socket, certificateOf(socket)),
     );
+    listener.on("connection", (socket) => this.#greet(socket));
     this.#stopFollowing = files.onChange((changed) => listener.setSecureContext(contextOf(changed)));
     return listener;
+  }
+
+  /** Of a connection by TLS, which is passed on after its handshake. In Bun its socket is the same one then. */
+  #greet(socket: Socket): void {
+    if (socket.destroyed) return;
+    this.#makeRoom();
+    this.#greeting.set(socket, this.#options.clock.monotonicMs());
+    socket.once("close", () => this.#greeting.delete(socket));
   }
 
   #pass(socket: Socket, certificate: CertificateNames | undefined): void {
     socket.on("error", () => socket.destroy());
     // The guard was asked first.
     if (socket.destroyed) return;
-    const { innerPort, crowdedAt = Number.POSITIVE_INFINITY, ageMsMax, clock, random } = this.#options;
-    if (this.#connections.size >= crowdedAt) this.#makeRoom();
+    const { innerPort, ageMsMax, clock, random } = this.#options;
+    if (!this.#greeting.delete(socket)) this.#makeRoom();
     const sinceMs = clock.monotonicMs();
     const connection: Connection = {
       socket,
@@ -246,16 +258,26 @@ export class HttpFront {
     });
   }
 
-  /** Ends the connection that has been without a request for longest; none, where all have one. */
+  /** Where it is crowded, ends the connection that has been without a request for longest; none, where all have one. */
   #makeRoom(): void {
-    let longest: Connection | undefined;
-    const since = ({ idleSinceMs, sinceMs }: Connection): number => idleSinceMs ?? sinceMs;
+    const { crowdedAt = Number.POSITIVE_INFINITY } = this.#options;
+    if (this.#connections.size + this.#greeting.size < crowdedAt) return;
+    // The first of these came before the others.
+    let longest = this.#greeting.keys().next().value;
+    let longestSinceMs = longest === undefined ? Number.POSITIVE_INFINITY : (this.#greeting.get(longest) ?? 0);
+    let connection: Connection | undefined;
     for (const each of this.#connections) {
-      if (each.requests === 0 && (longest === undefined || since(each) < since(longest))) longest = each;
+      const since = each.idleSinceMs ?? each.sinceMs;
+      if (each.requests > 0 || since >= longestSinceMs) continue;
+      connection = each;
+      longest = each.socket;
+      longestSinceMs = since;
     }
     if (longest === undefined) return;
-    this.#connections.delete(longest);
-    longest.socket.destroy();
+    // Now: another may come before it is closed.
+    if (connection === undefined) this.#greeting.delete(longest);
+    else this.#connections.delete(connection);
+    longest.destroy();
   }
 
   /** Lets the client have what was said to it last. */
