@@ -132,6 +132,11 @@ testWith(["helm"], "ports say what they speak: plaintext, or TLS where there is 
   }
 });
 
+testWith(["helm"], "values of an installation that is older than TLS and tokens by name can be used again", () => {
+  // As `helm upgrade --reuse-values` gives them: without what has come since.
+  expect(renderChart(HELM, "tls: null\ntokens: null")).toEqual(renderChart(HELM, ""));
+});
+
 testWith(["helm"], "a longer drain makes a longer grace period", () => {
   const objects = renderChart(HELM, "config: { shutdown: { drainMsMax: 3599500 } }");
   expect(find(objects, "StatefulSet", "standpipe").spec.template.spec.terminationGracePeriodSeconds).toBe(3_630);

@@ -34,7 +34,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $_ := set $environment "STANDPIPE_FIREHOSE_STREAM" "logs" -}}
 {{- $_ := set $environment "STANDPIPE_FIREHOSE_ENDPOINT" "http://local-firehose:4573" -}}
 {{- end -}}
-{{- if .Values.tls.secret -}}
+{{- if (.Values.tls).secret -}}
 {{- $_ := set $environment "STANDPIPE_INGEST_PLAINTEXT" "false" -}}
 {{- $_ := set $environment "STANDPIPE_IDENTITY_CERTIFICATE" "/etc/standpipe-tls/tls.crt" -}}
 {{- $_ := set $environment "STANDPIPE_IDENTITY_KEY" "/etc/standpipe-tls/tls.key" -}}
@@ -42,7 +42,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $_ := set $environment "STANDPIPE_PEERS_AUTHORITIES" "/etc/standpipe-tls/ca.crt" -}}
 {{- $_ := set $environment "STANDPIPE_PEERS_SERVER_NAME" .Release.Name -}}
 {{- end -}}
-{{- if .Values.tokens.secret -}}
+{{- if (.Values.tokens).secret -}}
 {{- $_ := set $environment "STANDPIPE_IDENTITY_TOKENS" "/etc/standpipe-tokens/senders" -}}
 {{- $_ := set $environment "STANDPIPE_PEERS_TOKENS" "/etc/standpipe-tokens/replicas" -}}
 {{- end -}}
@@ -51,7 +51,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 
 {{/* Not empty where the ports speak TLS. */}}
 {{- define "standpipe.secured" -}}
-{{- .Values.tls.secret | default ((.Values.config).identity).certificate | default "" -}}
+{{- (.Values.tls).secret | default ((.Values.config).identity).certificate | default "" -}}
 {{- end }}
 
 {{- define "standpipe.restricted" -}}
