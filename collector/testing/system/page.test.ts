@@ -78,6 +78,43 @@ testWith(
   LIMIT_MS,
 );
 
+/** Pixels of the line `used` in the uppermost tenth of the chart of the disk; undefined while it is not drawn. */
+const DRAWN_AT_THE_TOP = `(() => {
+  const canvas = document.querySelector('[aria-label^="Journal on disk"] canvas');
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const bluish = [];
+  for (let at = 0; at < data.length; at += 4) {
+    if (data[at + 3] > 200 && data[at + 2] > data[at] + 60) bluish.push(Math.floor(at / 4 / canvas.width));
+  }
+  return bluish.length === 0 ? undefined : bluish.filter((row) => row < canvas.height / 10).length;
+})()`;
+
+testWith(
+  ["chromium"],
+  "the axis of the journal on disk grows with it",
+  async () => {
+    const settings: Settings = { journal: { compression: "none" }, firehose: { bytesPerSecond: "1KiB" } };
+    await withPage(
+      async (browser, url, sender, ingestPort) => {
+        await sender.send();
+        const page = await browser.newPage();
+        await page.goto(url);
+        await page.getByRole("img", { name: /^Journal on disk. Now [\d.]+ KiB/ }).waitFor();
+        using large = new Sender({ name: "b", port: ingestPort, recordsPerRequest: 20, bodyBytes: 100_000 });
+        await large.send();
+        await page.getByRole("img", { name: /^Journal on disk. Now [\d.]+ MiB/ }).waitFor();
+        // It is drawn in the same turn as that is said, or the next.
+        while ((await page.evaluate(DRAWN_AT_THE_TOP)) === undefined) await Bun.sleep(20);
+        await Bun.sleep(2_000);
+        expect(await page.evaluate(DRAWN_AT_THE_TOP)).toBe(0);
+      },
+      undefined,
+      settings,
+    );
+  },
+  LIMIT_MS,
+);
+
 testWith(
   ["chromium"],
   "the live tail is started, filtered, corrected and stopped by the keyboard alone",

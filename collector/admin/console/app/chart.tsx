@@ -20,8 +20,8 @@ export interface ChartProps {
   readonly format: (value: number) => string;
   /** Bytes: the axis is divided by powers of two. */
   readonly isBytes?: boolean;
-  /** The top of the axis for the largest value; a little above it, unless told. */
-  readonly top?: (high: number) => number;
+  /** The top of the axis for what is shown; a little above the largest value, unless told. Always the same function. */
+  readonly top?: (columns: Columns) => number;
 }
 
 const POWERS_OF_TWO = Array.from({ length: 50 }, (_, power) => 2 ** power);
@@ -32,12 +32,10 @@ const CLOCK: uPlot.Axis.Values = [
   [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
 ];
 
-const aLittleAbove = (high: number): number => Math.max(1, high * 1.05);
-
 const HEIGHT = 180;
 const AXIS_WIDTH = 66;
 
-export function Chart({ title, summary, lines, columns, format, isBytes = false, top = aLittleAbove }: ChartProps) {
+export function Chart({ title, summary, lines, columns, format, isBytes = false, top }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const latest = useRef(columns);
@@ -62,7 +60,9 @@ export function Chart({ title, summary, lines, columns, format, isBytes = false,
           height: HEIGHT,
           cursor: { y: false },
           legend: { show: false },
-          scales: { y: { range: (_plot, _low, high) => [0, top(high ?? 0)] } },
+          scales: {
+            y: { range: (_plot, _low, high) => [0, top?.(latest.current) ?? Math.max(1, (high ?? 0) * 1.05)] },
+          },
           axes: [
             { ...axis, values: CLOCK, space: 80, size: 28 },
             {

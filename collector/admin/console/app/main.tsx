@@ -225,7 +225,7 @@ function RouteView({ snapshot, route, samples }: RouteViewProps) {
         />
         <Chart
           isBytes
-          top={() => diskTop(disk)}
+          top={diskTop}
           title="Journal on disk"
           summary={`Now ${bytes(journal.bytes)} of ${bytes(journal.bytesMax)}`}
           columns={disk}
