@@ -21,11 +21,9 @@ import { type AdminParts, startAdminServer, startPageServer } from "./admin/serv
 import { type CollectorStatus, countOpen, type RouteStatus, toLedger } from "./admin/status.ts";
 import { Telemetry } from "./admin/telemetry/telemetry.ts";
 import type { Clock, Random } from "./clock.ts";
-
 import type { Config, RouteConfig } from "./config/config.ts";
 import { tenantLimits } from "./config/tenants.ts";
 import { Adoption } from "./delivery/adoption.ts";
-
 import { forecastDrainSeconds } from "./delivery/pacing/forecast.ts";
 import { Departure } from "./delivery/peers/departure.ts";
 import type { HandOverResult } from "./delivery/peers/hand-over.ts";
