@@ -276,6 +276,8 @@ export class Journal implements Appender, JournalReader {
       this.#writtenBytes += bytes;
     } catch (reason) {
       this.#noteFailure(reason);
+      // It ended the active segment, which may hold nothing that somebody needs still.
+      void this.#reclaimer.run();
       this.#options.log.warn(
         { reason: String(reason) },
         "a write to the journal failed: nothing of it was acknowledged",
@@ -316,9 +318,11 @@ export class Journal implements Appender, JournalReader {
     return this.#segments.list();
   }
 
-  /** Ends the active segment, between two writes; the next write makes a new one. */
+  /** Ends the active segment, between two writes; the next write makes a new one. What all routes have passed of it goes. */
   async roll(): Promise<void> {
     await this.#queue.between(() => this.#segments.seal());
+    // Cursors that are on disk already ask for no sweep any more.
+    await this.#reclaimer.run();
   }
 
   /**

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { FaultyDriver } from "../testing/faulty-driver.ts";
 import { deliver, journalOptions, numberedRequest } from "../testing/journal-options.ts";
 import { withFolder } from "../testing/temporary.ts";
 import { Journal } from "./journal.ts";
@@ -65,6 +66,34 @@ test("a roll ends the active segment, also while requests come in, and everythin
     for (const [index, { end }] of all.slice(0, -1).entries()) expect(all[index + 1]?.first).toBe(end);
     for (let at = 1_000n; at < journal.head; at++) expect((await journal.read(at))?.kind).toBe("commit");
     await journal.roll();
+  });
+});
+
+test("a segment that is rolled when all of it was delivered, and that is on disk, is deleted at once", async () => {
+  await withJournal(async (journal) => {
+    const route = journal.route("logs");
+    deliver(route, 0n, journal.head);
+    await route.flush();
+    // The sweep that this asks for leaves the active one.
+    while (journal.listSegments().length > 1) await Bun.sleep(1);
+    await journal.roll();
+    expect(journal.listSegments()).toEqual([]);
+    expect(journal.tail).toBe(journal.head);
+  });
+});
+
+test("a segment that was ended by a failed write, when all of it was delivered, is deleted at once", async () => {
+  await withFolder(async (directory) => {
+    const driver = new FaultyDriver();
+    const journal = await Journal.open(journalOptions(directory, { driver }));
+    const route = journal.route("logs");
+    await journal.append(numberedRequest(0, 2_000), 10);
+    deliver(route, 0n, journal.head);
+    await route.flush();
+    driver.failWrites("segments", "io", 1);
+    await expect(journal.append(numberedRequest(1, 2_000), 10)).rejects.toThrow("the disk refused the write");
+    while (journal.tail < journal.head) await Bun.sleep(1);
+    await journal.close();
   });
 });
 

@@ -164,7 +164,10 @@ test(
   LIMIT_MS,
 );
 
-/** Types `keys` when it has asked, and says how it ended. */
+const ANSWER_MS_MAX = 60_000;
+const TYPE_AGAIN_MS = 5_000;
+
+/** Types `keys` when it has asked, again where that went unheard as people do, and says how it ended. */
 async function answer(words: readonly string[], keys: string): Promise<{ code: number; out: string }> {
   let out = "";
   const child = Bun.spawn({
@@ -178,13 +181,20 @@ async function answer(words: readonly string[], keys: string): Promise<{ code: n
       },
     },
   });
-  while (!/Type \S+ to go on: /.test(out)) {
-    if (child.exitCode !== null) throw new Error(`it has ended: ${JSON.stringify(out)}`);
-    await Bun.sleep(20);
+  let code: number | undefined;
+  void child.exited.then((ended) => {
+    code = ended;
+  });
+  let typedAtMs = Number.NEGATIVE_INFINITY;
+  for (const sinceMs = Date.now(); code === undefined; await Bun.sleep(20)) {
+    const nowMs = Date.now();
+    if (nowMs - sinceMs > ANSWER_MS_MAX) throw new Error(`it does not end: ${JSON.stringify(out)}`);
+    if (!/Type \S+ to go on: /.test(out) || nowMs - typedAtMs < TYPE_AGAIN_MS) continue;
+    child.terminal?.write(keys);
+    typedAtMs = nowMs;
   }
-  child.terminal?.write(keys);
-  const code = await child.exited;
   child.terminal?.close();
+  if (typedAtMs === Number.NEGATIVE_INFINITY) throw new Error(`it has not asked: ${JSON.stringify(out)}`);
   return { code, out };
 }
 
