@@ -276,7 +276,6 @@ export class Journal implements Appender, JournalReader {
       this.#writtenBytes += bytes;
     } catch (reason) {
       this.#noteFailure(reason);
-      // It ended the active segment, which may hold nothing that somebody needs still.
       void this.#reclaimer.run();
       this.#options.log.warn(
         { reason: String(reason) },
@@ -318,10 +317,9 @@ export class Journal implements Appender, JournalReader {
     return this.#segments.list();
   }
 
-  /** Ends the active segment, between two writes; the next write makes a new one. What all routes have passed of it goes. */
+  /** Ends the active segment, between two writes; the next write makes a new one. It goes, where all routes have passed it. */
   async roll(): Promise<void> {
     await this.#queue.between(() => this.#segments.seal());
-    // Cursors that are on disk already ask for no sweep any more.
     await this.#reclaimer.run();
   }
 

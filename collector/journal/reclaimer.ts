@@ -1,6 +1,7 @@
 /**
- * When segments are deleted: one sweep at a time, asked for whenever a cursor has reached the disk. A seek holds sweeps
- * back from what it is about to open again, from before it looks until its row is on disk.
+ * When segments are deleted: one sweep at a time, asked for whenever a cursor has reached the disk, and when the active
+ * segment was ended by a roll or a failed write, since all of it may have been delivered before. A seek holds sweeps back
+ * from what it is about to open again, from before it looks until its row is on disk.
  */
 import { lowest } from "./ordinal.ts";
 
