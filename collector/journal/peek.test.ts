@@ -70,7 +70,7 @@ test("a roll ends the active segment, also while requests come in, and everythin
 });
 
 test("a segment that is rolled when all of it was delivered, and that is on disk, is deleted at once", async () => {
-  await withJournal(async (journal) => {
+  await withJournal(async (journal, directory) => {
     const route = journal.route("logs");
     deliver(route, 0n, journal.head);
     await route.flush();
@@ -79,6 +79,12 @@ test("a segment that is rolled when all of it was delivered, and that is on disk
     await journal.roll();
     expect(journal.listSegments()).toEqual([]);
     expect(journal.tail).toBe(journal.head);
+    // No ordinal is given twice, though no segment is left to tell how far they went.
+    const { head } = journal;
+    await journal.close();
+    const again = await Journal.open(journalOptions(directory));
+    expect(await again.append(numberedRequest(0), 1)).toBe(head);
+    await again.close();
   });
 });
 
